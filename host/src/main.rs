@@ -1,0 +1,3 @@
+//! The `aviary` program.
+
+fn main() {}

@@ -1,0 +1,111 @@
+//! Where everything durable lives: the archive with its change feed, accounts, positions, plugin tables, counts,
+//! dead letters; and the one gate through which a plugin's SQL reads them.
+//!
+//! Guarantees:
+//! - an [`ArchiveUnit`] is applied whole or not at all: records, repo state, accounts, marks and `pos` together;
+//! - an [`IndexUnit`] is applied whole or not at all, its positions by compare-and-set;
+//! - rows of hidden accounts are never read, whatever the SQL;
+//! - a read sees one snapshot.
+//!
+//! Does not decide what is indexed, and calls nobody: `ingest`, `index` and `serve` meet here.
+
+pub mod archive;
+pub mod error;
+pub mod feed;
+pub mod gate;
+pub mod read;
+pub mod rows;
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+pub use archive::{ArchiveUnit, Archived, Heads, PartitionHead, RecordRow, RepoPage};
+pub use error::StoreError;
+pub use feed::{Change, ChangeState, Feed, FeedBatch, Pos};
+pub use read::{Param, ReadPage, ReadSession};
+pub use rows::{
+    Advance, Applied, DeadLetter, DeadReason, Effect, Generation, GenerationId, IndexUnit, Put,
+    Registration, Value,
+};
+
+use crate::atproto::{AtUri, Did, Nsid, RecordKey};
+use crate::entry::{Partition, Source};
+
+/// The durable side of a host. One implementation for each backend, with one behaviour.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// How many partitions this store was created with.
+    fn partitions(&self) -> u16;
+
+    /// Starts a new epoch and says where each partition stands.
+    async fn open_epoch(&self) -> Result<Heads, StoreError>;
+
+    /// Where each partition stands.
+    async fn heads(&self) -> Result<Heads, StoreError>;
+
+    /// The lowest mark of a source over all partitions: nothing after it is durable for sure.
+    async fn saved_cursor(&self, source: &Source) -> Result<Option<i64>, StoreError>;
+
+    /// Applies entries in order, in one transaction.
+    async fn archive(&self, unit: ArchiveUnit) -> Result<Archived, StoreError>;
+
+    /// One step of pending `redo` work (accounts that changed visibility): moves up to
+    /// [`crate::limits::REDO_RECORDS_PER_STEP`] records to a new pos. Says whether more is left.
+    async fn redo_step(&self) -> Result<bool, StoreError>;
+
+    /// Changes of one partition after `after`, never cut inside a pos: the latest state of each record only.
+    /// `through` in the answer is the last pos that the answer covers, also when nothing in it was wanted.
+    async fn changes_after(
+        &self,
+        partition: Partition,
+        after: Pos,
+        collections: &[Nsid],
+        limit: usize,
+    ) -> Result<FeedBatch, StoreError>;
+
+    /// The collections that the archive holds.
+    async fn collections(&self) -> Result<Vec<Nsid>, StoreError>;
+
+    /// Makes a plugin's tables and views, checks and plans its reads, and gives its generation. The same
+    /// [`Registration`] again gives the same generation, with its positions.
+    async fn register(&self, registration: Registration) -> Result<Generation, StoreError>;
+
+    /// Applies a plugin's effects and moves its positions, in one transaction.
+    async fn index(&self, unit: IndexUnit) -> Result<Applied, StoreError>;
+
+    /// A generation's position in each partition.
+    async fn positions(&self, generation: GenerationId) -> Result<Vec<Pos>, StoreError>;
+
+    /// A generation's dead letters, newest first. Generation 0 is the host itself.
+    async fn dead_letters(
+        &self,
+        generation: GenerationId,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Starts a read snapshot over one generation's tables.
+    async fn read(&self, generation: GenerationId) -> Result<Box<dyn ReadSession>, StoreError>;
+
+    /// One visible record.
+    async fn get_record(&self, uri: &AtUri) -> Result<Option<RecordRow>, StoreError>;
+
+    /// A page of one repository's visible records of a collection by record key, `after` excluded; ascending when
+    /// `reverse`, as `com.atproto.repo.listRecords` has it. `None` when the account is hidden.
+    async fn list_records(
+        &self,
+        did: &Did,
+        collection: &Nsid,
+        after: Option<&RecordKey>,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Option<RepoPage>, StoreError>;
+
+    /// Frees tombstones that every generation has passed and that are older than `before_us`. Returns how many.
+    async fn trim_tombstones(&self, before_us: i64) -> Result<u64, StoreError>;
+
+    /// Rows of every plugin table and records, for a person's eye: cheap, possibly stale by a second.
+    async fn row_counts(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Finishes what is queued and closes the files.
+    async fn close(&self);
+}

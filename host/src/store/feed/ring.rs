@@ -1,0 +1,5 @@
+//! Placeholder.
+
+/// The feed.
+#[derive(Debug)]
+pub struct Feed;

@@ -1,0 +1,94 @@
+//! The one gate through which a plugin's SQL reaches a database: parse, check against a closed list, rewrite.
+//!
+//! Guarantees: what comes out is one SELECT over relations of the schema and listed functions only; a name resolves
+//! to the relation's physical view, so hiding happens below joins and aggregates; DIDs and URIs, stored as interned
+//! integers, behave as the text they stand for. Does not run anything.
+
+use aviary_manifest::{Column, ColumnType, Read};
+
+/// The relations one generation's reads may name.
+#[derive(Clone, Debug, Default)]
+pub struct GateSchema {
+    /// Own tables and counts, granted foreign ones (`plugin.table`), host views.
+    pub relations: Vec<Relation>,
+}
+
+/// One relation as SQL may name it.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    /// What the author writes: `status`, or `bsky.like` for a granted one.
+    pub name: String,
+    /// The view or table in the database, unquoted.
+    pub physical: String,
+    /// Its columns.
+    pub columns: Vec<RelationColumn>,
+}
+
+/// One column of a relation.
+#[derive(Clone, Debug)]
+pub struct RelationColumn {
+    /// What the author writes.
+    pub name: String,
+    /// The column of the physical view, unquoted.
+    pub physical: String,
+    /// What it is to the author; `did` and `at-uri` are interned integers in the physical view.
+    pub ty: ColumnType,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+/// A checked read, ready to be prepared.
+#[derive(Clone, Debug)]
+pub struct CompiledRead {
+    /// Its name.
+    pub name: String,
+    /// SQL of the backend, `?1` … numbered as [`CompiledRead::params`].
+    pub sql: String,
+    /// What to bind, in order.
+    pub params: Vec<BindParam>,
+    /// The result's columns as declared.
+    pub returns: Vec<Column>,
+}
+
+/// One bound parameter of the rewritten SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindParam {
+    /// Index into the read's declared parameters.
+    pub param: usize,
+    /// How it is bound.
+    pub form: BindForm,
+}
+
+/// How a parameter is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindForm {
+    /// As its value (text for `did` and `at-uri`).
+    Value,
+    /// As the interned id of a `did` or `at-uri`; -1 when the host has never seen it.
+    Id,
+    /// A list as one JSON array of values.
+    ValueList,
+    /// A list as one JSON array of interned ids.
+    IdList,
+}
+
+/// Why a read is refused: for the plugin's author.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read {read:?}: {message}")]
+pub struct GateError {
+    /// Which read.
+    pub read: String,
+    /// What was expected, what came, what to do.
+    pub message: String,
+}
+
+/// Checks and rewrites one read.
+///
+/// # Errors
+/// When the SQL does not parse, writes, names what it may not, or does not give what it declares.
+pub fn compile(read: &Read, _schema: &GateSchema) -> Result<CompiledRead, GateError> {
+    Err(GateError {
+        read: read.name.clone(),
+        message: "placeholder".into(),
+    })
+}

@@ -10,6 +10,12 @@ pub const COMMIT_BLOCKS_BYTES_MAX: usize = 2_000_000;
 pub const RECORD_BYTES_MAX: usize = 1_000_000;
 /// Operations in a commit \[sync\]. More reject the commit.
 pub const COMMIT_OPS_MAX: usize = 200;
+/// A block of a CAR (bytes) (ours: above a record's bound, so that a large record is dropped alone). Larger rejects the CAR.
+pub const CAR_BLOCK_BYTES_MAX: usize = 2_000_000;
+/// A CAR's header (bytes) (ours: one root takes 58). A larger one rejects the CAR.
+pub const CAR_HEADER_BYTES_MAX: usize = 8_192;
+/// A sequence number of a stream \[event stream\]: what a double holds exactly. A greater one rejects the frame.
+pub const SEQ_MAX: i64 = (1 << 53) - 1;
 /// Nesting of CBOR \[data validation\]. Deeper input is rejected without recursion.
 pub const CBOR_DEPTH_MAX: usize = 32;
 /// Elements of one CBOR container \[data validation\].

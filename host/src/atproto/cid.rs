@@ -72,6 +72,14 @@ impl Cid {
     }
 }
 
+/// From DAG-CBOR: a link, tag 42.
+impl<'de> serde::Deserialize<'de> for Cid {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let cid = ::cid::Cid::deserialize(deserializer)?;
+        Self::from_bytes(&cid.to_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
 impl fmt::Display for Cid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";

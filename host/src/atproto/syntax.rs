@@ -202,6 +202,16 @@ impl AtUri {
     }
 }
 
+/// Reads an operation's path, `collection/rkey`.
+///
+/// # Errors
+/// When it is not an NSID and a record key with one slash between.
+pub fn split_path(path: &str) -> Result<(Nsid, RecordKey), SyntaxError> {
+    let err = || SyntaxError::new("a path (collection/rkey)", path);
+    let (collection, rkey) = path.split_once('/').ok_or_else(err)?;
+    Ok((Nsid::parse(collection)?, RecordKey::parse(rkey)?))
+}
+
 impl fmt::Display for AtUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at://{}/{}/{}", self.did, self.collection, self.rkey)

@@ -1,1 +1,13 @@
 //! The one integration test binary: a file for each subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a case that cannot go on fails"
+)]
+
+mod car;
+mod cbor;
+mod frame;
+mod lexicon;
+mod syntax;

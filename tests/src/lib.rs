@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the cases share.
+
+pub mod shared_data;

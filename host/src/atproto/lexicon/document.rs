@@ -32,9 +32,6 @@ pub(super) fn check(document: &Value) -> Result<Nsid, LexiconError> {
         .and_then(|text| Nsid::parse(text).ok())
         .ok_or_else(|| wrong("id", "an NSID (such as app.bsky.feed.post)", id))?;
     let defs = object("defs", field(document, "defs"))?;
-    if defs.is_empty() {
-        return Err(wrong("defs", "a definition", field(document, "defs")));
-    }
     for (name, def) in defs {
         definition(name, def)?;
     }
@@ -67,13 +64,6 @@ fn definition(name: &str, def: &Value) -> Result<(), LexiconError> {
 }
 
 fn record(at: &str, def: &Map<String, Value>) -> Result<(), LexiconError> {
-    if !field(def, "key").is_string() {
-        return Err(wrong(
-            &format!("{at}.key"),
-            "a kind of record key (such as tid)",
-            field(def, "key"),
-        ));
-    }
     let at = format!("{at}.record");
     let schema = object(&at, field(def, "record"))?;
     if field(schema, "type") != "object" {

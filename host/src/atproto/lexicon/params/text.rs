@@ -12,7 +12,7 @@ pub(super) struct Text {
     allowed: Option<Vec<String>>,
     format: Option<String>,
     /// Graphemes and formats, for the library that knows them.
-    rest: Option<FieldSchema>,
+    rest: Option<Box<FieldSchema>>,
 }
 
 impl Text {
@@ -47,7 +47,7 @@ impl Text {
             format: format.clone(),
             rest: (known || graphemes != (None, None)).then(|| {
                 let format = format.clone().filter(|_| known);
-                FieldSchema::String {
+                Box::new(FieldSchema::String {
                     min_length: None,
                     max_length: None,
                     min_graphemes: graphemes.0,
@@ -58,7 +58,7 @@ impl Text {
                     description: None,
                     default: None,
                     const_val: None,
-                }
+                })
             }),
         }
     }
@@ -77,7 +77,7 @@ impl Text {
             Some("at-uri") => at_uri(text),
             _ => true,
         };
-        let rest = self.rest.as_ref();
+        let rest = self.rest.as_deref();
         if fits && rest.is_none_or(|rest| validate_value(&Catalog::new(), "", rest, &value).is_ok())
         {
             return Ok(value);
@@ -106,7 +106,7 @@ impl Text {
             min_graphemes,
             max_graphemes,
             ..
-        }) = &self.rest
+        }) = self.rest.as_deref()
         {
             let mut bound = |word: &str, graphemes: &Option<u64>| {
                 if let Some(n) = graphemes {

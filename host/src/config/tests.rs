@@ -1,0 +1,212 @@
+use super::*;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(toml: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.toml"), toml).unwrap();
+        Self(dir)
+    }
+
+    fn load(&self, environment: &[(&str, &str)], flags: Flags) -> Result<Loaded, ConfigError> {
+        Sources {
+            file: Some(self.0.path().join("a.toml")),
+            environment: environment
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+            flags,
+        }
+        .load()
+    }
+
+    fn error(&self) -> String {
+        let text = self.load(&[], Flags::default()).unwrap_err().to_string();
+        text.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_defaults() {
+    let folder = Folder::with(
+        "archive = \"all\"\n[ingest]\nrelay = \"wss://file\"\n[serve]\nlisten = \"127.0.0.1:1\"\n",
+    );
+    let environment = [
+        ("AVIARY_INGEST_RELAY", "wss://env"),
+        ("AVIARY_SERVE_LISTEN", "127.0.0.1:2"),
+        ("HOME", "/x"),
+    ];
+    let flags = Flags {
+        listen: Some("127.0.0.1:3".into()),
+        ..Flags::default()
+    };
+    let loaded = folder.load(&environment, flags).unwrap();
+    let settings = &loaded.settings;
+    assert_eq!(settings.serve.listen.port(), 3);
+    assert_eq!(settings.ingest.relay.as_str(), "wss://env");
+    assert_eq!(settings.archive, ArchiveMode::All);
+    assert_eq!(settings.store, StoreUrl::Sqlite("aviary.db".into()));
+
+    let shown = loaded.to_toml();
+    assert!(
+        shown.contains("listen = \"127.0.0.1:3\"  # flag --listen\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("relay = \"wss://env\"  # environment variable AVIARY_INGEST_RELAY\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("a.toml:1\n")
+            && shown.contains("store = \"sqlite://aviary.db\"  # default\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_is_shown_reads_back_as_the_same_settings() {
+    let folder = Folder::with(
+        "partitions = 4\n[log]\nformat = \"json\"\n[plugins.\"a b\"]\nenabled = false\nsettings = { n = 1, list = [\"x\", true] }\n",
+    );
+    let loaded = folder.load(&[], Flags::default()).unwrap();
+    let again = Folder::with(&loaded.to_toml())
+        .load(&[], Flags::default())
+        .unwrap();
+    assert_eq!(again.settings, loaded.settings);
+    assert_eq!(again.settings.partitions, 4);
+}
+
+#[test]
+fn unknown_names_are_refused_with_line_and_suggestion() {
+    let refused = [
+        (
+            "\n\nstroe = \"x\"",
+            "a.toml:3: unknown setting stroe; did you mean store?",
+        ),
+        (
+            "[ingest]\n\nrealy = \"x\"",
+            "a.toml:3: unknown setting ingest.realy; did you mean ingest.relay?",
+        ),
+        (
+            "relay = \"x\"",
+            "a.toml:1: unknown setting relay; did you mean ingest.relay?",
+        ),
+        (
+            "[plugns.a]",
+            "a.toml:1: unknown setting plugns; did you mean plugins?",
+        ),
+        (
+            "[plugins.a]\nenable = true",
+            "a.toml:2: unknown setting plugins.a.enable; did you mean plugins.a.enabled?",
+        ),
+        (
+            "zzzzzzzz = 1",
+            "a.toml:1: unknown setting zzzzzzzz; `aviary config` lists all",
+        ),
+    ];
+    for (toml, expected) in refused {
+        assert_eq!(Folder::with(toml).error(), expected);
+    }
+    for (variable, expected) in [
+        ("AVIARY_STROE", "did you mean AVIARY_STORE?"),
+        ("AVIARY_LISTEN", "did you mean AVIARY_SERVE_LISTEN?"),
+        ("AVIARY_CONFG", "did you mean AVIARY_CONFIG?"),
+        ("AVIARY_ZZZZZZZZ", "`aviary config` lists all"),
+    ] {
+        let error = Folder::with("")
+            .load(&[(variable, "x")], Flags::default())
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("unknown environment variable {variable}; {expected}")
+        );
+    }
+    let of_tests = [("AVIARY_DATA", "x"), ("AVIARY_TEST_LOG", "x")];
+    assert!(Folder::with("").load(&of_tests, Flags::default()).is_ok());
+}
+
+#[test]
+fn values_are_refused_with_their_place() {
+    let refused = [
+        (
+            "store = \"postgres://u:hunter2@h/d\"",
+            "store (a.toml:1): Postgres comes in a later version: this one needs sqlite://PATH, such as sqlite://aviary.db",
+        ),
+        (
+            "store = \"mysql://u:hunter2@h/d\"",
+            "store (a.toml:1): expected sqlite://PATH, such as sqlite://aviary.db, got \"mysql://u:[redacted]@h/d\"",
+        ),
+        (
+            "archive = \"some\"",
+            "archive (a.toml:1): expected \"plugins\" or \"all\", got \"some\"",
+        ),
+        (
+            "partitions = \"2\"",
+            "partitions (a.toml:1): expected a number, got string",
+        ),
+        (
+            "partitions = 0",
+            "partitions (a.toml:1): expected a number from 1 to 1024, got \"0\"",
+        ),
+        (
+            "ingest = 3",
+            "ingest (a.toml:1): expected a section: [ingest]",
+        ),
+        (
+            "[ingest]\nrelay = \"https://r\"",
+            "ingest.relay (a.toml:2): expected a relay's address such as wss://relay.example, without path, got \"https://r\"",
+        ),
+        (
+            "[plugins.a]\nmemory_mib = 100000",
+            "plugins.a.memory_mib (a.toml:2): expected a number from 1 to 256, got \"100000\"",
+        ),
+        (
+            "[plugins.a]\nenabled = 1",
+            "plugins.a.enabled (a.toml:2): expected true or false, got integer",
+        ),
+        (
+            "[limits]\nrequest_ms = -1",
+            "limits.request_ms (a.toml:2): expected a whole number from 1, got \"-1\"",
+        ),
+    ];
+    for (toml, expected) in refused {
+        assert_eq!(Folder::with(toml).error(), expected);
+    }
+    assert!(
+        Folder::with("a = \n")
+            .error()
+            .starts_with("a.toml:1: not TOML: ")
+    );
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let folder = Folder::with(
+        "[ingest]\nrelay = \"wss://me:hunter2@relay\"\n[plugins.a.settings]\napi_key = \"hunter2\"\nnested = { token = [\"hunter2\"] }\nname = \"me\"\n",
+    );
+    let loaded = folder.load(&[], Flags::default()).unwrap();
+    assert_eq!(
+        loaded.settings.ingest.relay.as_str(),
+        "wss://me:hunter2@relay"
+    );
+    let shown = loaded.to_toml();
+    assert!(
+        !shown.contains("hunter2") && !format!("{:?}", loaded.settings.ingest).contains("hunter2"),
+        "{shown}"
+    );
+    assert!(shown.contains("name = \"me\""), "{shown}");
+}
+
+#[test]
+fn a_named_file_has_to_be_there() {
+    let sources = Sources {
+        file: Some("no/such/file.toml".into()),
+        ..Sources::default()
+    };
+    let error = sources.load().unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot read the settings file no/such/file.toml: "),
+        "{error}"
+    );
+}

@@ -1,0 +1,145 @@
+//! Values that are more than text: where the store is, what is archived, whose stream is followed.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::error::Problem;
+use super::show::without_password;
+
+/// Where everything durable is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `sqlite://PATH`, made when it is not there.
+    Sqlite(PathBuf),
+}
+
+impl StoreUrl {
+    /// Reads `sqlite://PATH`; a path that does not start with a slash is relative to the working folder.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let expected = "sqlite://PATH, such as sqlite://aviary.db";
+        match text.split_once("://") {
+            Some(("sqlite", path))
+                if !path.is_empty() && !path.starts_with(':') && !path.contains('?') =>
+            {
+                Ok(Self::Sqlite(path.into()))
+            }
+            Some(("postgres" | "postgresql", _)) => Err(Problem::saying(format!(
+                "Postgres comes in a later version: this one needs {expected}"
+            ))),
+            _ => Err(Problem::unexpected(expected, text)),
+        }
+    }
+
+    /// The database's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Sqlite(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}
+
+/// Which collections the archive keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArchiveMode {
+    /// Those that loaded plugins want.
+    #[default]
+    Plugins,
+    /// Every one.
+    All,
+}
+
+impl ArchiveMode {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plugins => "plugins",
+            Self::All => "all",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Plugins, Self::All]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object for each line.
+    Json,
+}
+
+impl LogFormat {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Text, Self::Json]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
+/// A relay's address without path: `wss://host` or `ws://host:port`. Displayed without a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RelayUrl(String);
+
+impl RelayUrl {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// When it is another scheme, has no host, or has a path or a query.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let expected = "a relay's address such as wss://relay.example, without path";
+        let bad = || Problem::unexpected(expected, text);
+        let (scheme, rest) = text.split_once("://").ok_or_else(bad)?;
+        let host = rest.trim_end_matches('/');
+        let plain = |c: char| c.is_ascii_graphic() && !"/?#".contains(c);
+        if !matches!(scheme, "ws" | "wss") || host.is_empty() || !host.chars().all(plain) {
+            return Err(bad());
+        }
+        Ok(Self(format!("{scheme}://{host}")))
+    }
+
+    /// The address as it is dialled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.0))
+    }
+}
+
+impl fmt::Debug for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

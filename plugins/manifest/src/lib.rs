@@ -1,13 +1,15 @@
 //! A plugin's manifest: what `plugin.toml` says, as the SDK embeds it and as the host reads it.
 //!
 //! Guarantees: a [`Manifest`] that came out of [`Manifest::from_toml`] or [`Manifest::from_json`] obeys every rule
-//! that needs nothing but the manifest (names, types, keys, references between its parts, bounds). Does not check
-//! SQL or lexicons' insides, nor what a component exports: the host does.
+//! that needs nothing but the manifest (names, types, keys, references between its parts, bounds); one that came out
+//! of [`Manifest::embed`] or [`Manifest::from_json`] also has a lexicon document for each method. Does not check SQL
+//! or lexicons' insides, nor what a component exports: the host does.
 
 mod column;
 mod error;
 mod parse;
 mod rules;
+mod shape;
 
 use std::collections::BTreeMap;
 

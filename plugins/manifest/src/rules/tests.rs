@@ -62,9 +62,8 @@ fn a_good_manifest_passes_and_survives_embedding() {
     assert_eq!(again, manifest);
 }
 
-#[test]
-fn each_broken_rule_names_its_place_and_what_came() {
-    let cases: &[(&str, &str, &str, &str)] = &[
+/// What is replaced, by what, the place that the message names, and what it says came.
+const BROKEN: &[(&str, &str, &str, &str)] = &[
         ("\"good-one\"", "\"Good\"", "name:", "Good"),
         ("\"good-one\"", "\"1st\"", "name:", "1st"),
         ("1.2.3-rc.1+build.7", "1.2", "version:", "1.2"),
@@ -214,8 +213,11 @@ fn each_broken_rule_names_its_place_and_what_came() {
             "asks.memory_mib:",
             "got 0",
         ),
-    ];
-    for (from, to, place, came) in cases {
+];
+
+#[test]
+fn each_broken_rule_names_its_place_and_what_came() {
+    for (from, to, place, came) in BROKEN {
         let message = refused(from, to);
         assert!(message.starts_with(place), "{to}: {message}");
         assert!(
@@ -227,10 +229,7 @@ fn each_broken_rule_names_its_place_and_what_came() {
 
 #[test]
 fn unreadable_texts_say_what_was_expected() {
-    assert!(
-        refused("body text", "body string").contains("\\\"name type\\\"")
-            || refused("body text", "body string").contains("types: text integer")
-    );
+    assert!(refused("body text", "body string").contains("types: text integer"));
     assert!(refused("\"time\", ", "\"times\", ").contains("parameter type"));
     assert!(refused("summary", "sumary").contains("sumary"));
     assert!(refused("auth = \"optional\"", "auth = \"maybe\"").contains("maybe"));

@@ -11,3 +11,5 @@ mod cbor;
 mod frame;
 mod lexicon;
 mod syntax;
+
+mod components;

@@ -8,8 +8,7 @@
 
 mod car;
 mod cbor;
+mod components;
 mod frame;
 mod lexicon;
 mod syntax;
-
-mod components;

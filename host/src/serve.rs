@@ -58,7 +58,6 @@ pub struct Bounds {
 }
 
 /// The router with all its layers.
-#[must_use]
 pub fn router(parts: ServeParts) -> Router {
     let routes = Router::new()
         .route("/", get(overview::page))

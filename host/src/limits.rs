@@ -96,10 +96,12 @@ pub const READ_LIST_MAX: usize = 1_000;
 pub const RECORDS_GET_MAX: usize = 100;
 /// An answer of a method (bytes) (ours).
 pub const RESPONSE_BYTES_MAX: usize = 4 << 20;
-/// A request's body (bytes) (ours).
+/// A request's body by default (bytes) (ours). A larger one is refused with 413.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
-/// Time of one request (ms) (ours: above a method call with its reads).
+/// Time of one request by default (ms) (ours: above a method call with its reads). Then 504.
 pub const REQUEST_MS_MAX: u64 = 10_000;
+/// Requests that are being answered (ours: each may hold a read connection and an instance). More are refused with 503.
+pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// `listRecords` page \[com.atproto.repo.listRecords\].
 pub const LIST_RECORDS_MAX: usize = 100;
 

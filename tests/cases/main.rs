@@ -8,6 +8,8 @@
 
 mod car;
 mod cbor;
+mod component;
 mod frame;
 mod lexicon;
+mod sandbox;
 mod syntax;

@@ -334,14 +334,6 @@ fn exports_declared(
     }
     agree(api, "indexer", !manifest.collections.is_empty(), indexer)?;
     agree(api, "methods", !manifest.methods.is_empty(), methods)?;
-    if ours.is_empty() {
-        return Err(CheckError::Exports {
-            declares: "declares neither collections nor methods",
-            does: "does not export",
-            interface: api.exports().to_owned(),
-            advice: "declare what the plugin indexes or answers",
-        });
-    }
     Ok(ours)
 }
 

@@ -95,7 +95,7 @@ fn of_trap(trap: Trap) -> (FailureKind, String) {
         Trap::AllocationTooLarge | Trap::OutOfFuel => FailureKind::Limit,
         _ => FailureKind::Trap,
     };
-    (kind, format!("wasm trap: {trap}"))
+    (kind, trap.to_string())
 }
 
 /// Wasmtime keeps this error's type to itself; its name is what can be seen of it. A test drives a guest into it, so

@@ -3,6 +3,7 @@
 //! Guarantees: at most [`limits::GUEST_LOG_LINES_MAX`] lines of at most [`limits::GUEST_LOG_LINE_BYTES_MAX`] bytes
 //! reach the log for each call, the rest is counted; a line cannot break out of its line or colour a terminal.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -11,6 +12,9 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::limits;
+
+/// Lines that tell a panic: thread and place, message, advice.
+const LAST_PRINTED_LINES: usize = 3;
 
 /// How loud a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +40,8 @@ struct Lines {
     dropped: u64,
     /// What was printed since the last line end.
     partial: Vec<u8>,
-    /// The last printed line that is not empty: a panic's message, when the guest panicked.
-    last_printed: String,
+    /// The last printed lines that are not empty: where and why, when the guest panicked.
+    last_printed: VecDeque<String>,
 }
 
 impl GuestLog {
@@ -49,7 +53,7 @@ impl GuestLog {
             left: limits::GUEST_LOG_LINES_MAX,
             dropped: 0,
             partial: Vec::new(),
-            last_printed: String::new(),
+            last_printed: VecDeque::new(),
         })))
     }
 
@@ -63,7 +67,7 @@ impl GuestLog {
         self.with(|lines| lines.print(bytes));
     }
 
-    /// Ends the call: a line without end is taken, dropped lines are reported. Says what was printed last.
+    /// Ends the call: a line without end is taken, dropped lines are reported. Says what was printed last, on one line.
     #[must_use]
     pub fn finish(&self) -> String {
         self.with(|lines| {
@@ -76,7 +80,7 @@ impl GuestLog {
                 );
                 lines.dropped = 0;
             }
-            std::mem::take(&mut lines.last_printed)
+            Vec::from(std::mem::take(&mut lines.last_printed)).join(" | ")
         })
     }
 
@@ -119,7 +123,10 @@ impl Lines {
         let bytes = std::mem::take(&mut self.partial);
         let text = String::from_utf8_lossy(&bytes);
         self.line(Level::Warn, &text);
-        self.last_printed = escaped(&text);
+        if self.last_printed.len() == LAST_PRINTED_LINES {
+            self.last_printed.pop_front();
+        }
+        self.last_printed.push_back(escaped(&text));
     }
 }
 
@@ -206,12 +213,17 @@ mod tests {
         let log = GuestLog::new("p".into());
         log.print(b"first\nsec");
         log.print(b"ond\n\n");
-        assert_eq!(log.with(|l| (l.left, l.last_printed.clone())).1, "second");
+        assert_eq!(log.with(|l| l.last_printed.clone()), ["first", "second"]);
         for _ in 0..limits::GUEST_LOG_LINES_MAX {
             log.line(Level::Debug, "again");
         }
         assert_eq!(log.with(|l| (l.left, l.dropped)), (0, 2));
         log.print(&vec![b'x'; 10 * limits::GUEST_LOG_LINE_BYTES_MAX]);
-        assert_eq!(log.finish().len(), limits::GUEST_LOG_LINE_BYTES_MAX);
+        let printed = log.finish();
+        assert!(printed.starts_with("first | second | xxx"), "{printed}");
+        assert_eq!(
+            printed.len(),
+            "first | second | ".len() + limits::GUEST_LOG_LINE_BYTES_MAX
+        );
     }
 }

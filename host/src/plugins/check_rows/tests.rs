@@ -11,7 +11,7 @@ const MANIFEST: &str = r#"
     name = "thing"
     columns = ["tag text", "note text?", "size real?"]
     key = ["_uri", "tag"]
-    indexes = [["size desc"]]
+    indexes = [["tag desc"]]
 
     [[tables]]
     name = "seen"

@@ -4,6 +4,8 @@
 //! [`store`]'s archive and feeds [`plugins`], whose rows go back into the store; [`serve`] reads the store.
 //! `docs/ARCHITECTURE.md` draws it; a test holds the import rules.
 
+#![deny(unsafe_code)]
+
 pub mod app;
 pub mod atproto;
 pub mod cli;

@@ -82,6 +82,15 @@ pub const GUEST_LOG_LINES_MAX: u32 = 100;
 /// A guest's log line (bytes) (ours). Longer ones are cut.
 pub const GUEST_LOG_LINE_BYTES_MAX: usize = 1_024;
 
+/// WASI handles (streams, pollables) that one call may hold (ours: more traps the guest).
+pub const GUEST_HANDLES_MAX: usize = 1_000;
+/// Bytes of (constant) randomness that one WASI call gives (ours: more traps the guest).
+pub const GUEST_RANDOM_BYTES_MAX: u64 = 64 << 10;
+/// `index` calls at once (ours: far above the cores). More wait.
+pub const INDEX_CALLS_AT_ONCE_MAX: u32 = 16;
+/// `handle` calls at once (ours: one costs at most its memory and a fiber's stack). More wait.
+pub const METHOD_CALLS_AT_ONCE_MAX: u32 = 32;
+
 /// Named reads in one method call (ours).
 pub const READS_PER_CALL_MAX: u32 = 16;
 /// Rows of one read (ours). More are an error, never a cut.

@@ -9,6 +9,8 @@
 mod car;
 mod cbor;
 mod components;
+mod component;
 mod frame;
 mod lexicon;
+mod sandbox;
 mod syntax;

@@ -1,3 +1,4 @@
 //! What the cases share.
 
+pub mod guests;
 pub mod shared_data;

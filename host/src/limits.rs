@@ -99,6 +99,12 @@ pub const READ_ROWS_MAX: usize = 1_000;
 pub const READ_BYTES_MAX: usize = 4 << 20;
 /// Time of one read (ms) (ours).
 pub const READ_MS_MAX: u64 = 500;
+/// SQL text of one named read (bytes) (ours: it bounds the recursion over its tree too). A longer one is refused.
+pub const READ_SQL_BYTES_MAX: usize = 8 << 10;
+/// Nesting of one named read's SQL (ours). Deeper SQL is refused.
+pub const READ_SQL_DEPTH_MAX: usize = 100;
+/// Virtual machine steps of SQLite between two looks at a read's deadline (ours: some microseconds).
+pub const READ_STEPS_PER_LOOK: i32 = 1_000;
 /// Values of one list parameter (ours).
 pub const READ_LIST_MAX: usize = 1_000;
 /// URIs of one `records.get` (ours).

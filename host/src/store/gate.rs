@@ -4,7 +4,27 @@
 //! to the relation's physical view, so hiding happens below joins and aggregates; DIDs and URIs, stored as interned
 //! integers, behave as the text they stand for. Does not run anything.
 
+mod aggregates;
+mod compare;
+mod compiler;
+mod dialect;
+mod expr;
+mod from;
+mod functions;
+mod order;
+mod parse;
+mod returns;
+mod scope;
+mod select;
+mod types;
+mod union;
+
+#[cfg(test)]
+mod tests;
+
 use aviary_manifest::{Column, ColumnType, Read};
+
+pub(crate) use dialect::after_prefix;
 
 /// The relations one generation's reads may name.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +68,34 @@ pub struct CompiledRead {
     pub params: Vec<BindParam>,
     /// The result's columns as declared.
     pub returns: Vec<Column>,
+    /// Relations it names, with the index that would serve it.
+    pub sources: Vec<ReadSource>,
+    /// Which of its SELECTs stop by themselves.
+    pub bounded: Bounded,
+}
+
+/// A relation that a read names.
+#[derive(Clone, Debug)]
+pub struct ReadSource {
+    /// As the author writes it.
+    pub relation: String,
+    /// The view or table in the database.
+    pub physical: String,
+    /// Its alias in the rewritten SQL.
+    pub emitted: String,
+    /// Columns compared for equality: an index could begin with them.
+    pub equal: Vec<String>,
+    /// Index terms that it is sorted or cut by after those.
+    pub sorted: Vec<String>,
+}
+
+/// Whether a walk along an index ends before the index does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounded {
+    /// The outermost SELECT has a LIMIT that stops it.
+    pub outer: bool,
+    /// So has every other SELECT that reads a relation.
+    pub inner: bool,
 }
 
 /// One bound parameter of the rewritten SQL.
@@ -70,6 +118,8 @@ pub enum BindForm {
     ValueList,
     /// A list as one JSON array of interned ids.
     IdList,
+    /// A bound above every text that begins with its value: for `starts_with`.
+    PrefixEnd,
 }
 
 /// Why a read is refused: for the plugin's author.
@@ -86,9 +136,27 @@ pub struct GateError {
 ///
 /// # Errors
 /// When the SQL does not parse, writes, names what it may not, or does not give what it declares.
-pub fn compile(read: &Read, _schema: &GateSchema) -> Result<CompiledRead, GateError> {
-    Err(GateError {
+pub fn compile(read: &Read, schema: &GateSchema) -> Result<CompiledRead, GateError> {
+    checked(read, schema).map_err(|message| GateError {
         read: read.name.clone(),
-        message: "placeholder".into(),
+        message,
+    })
+}
+
+fn checked(read: &Read, schema: &GateSchema) -> types::Checked<CompiledRead> {
+    let query = parse::parse(&read.sql)?;
+    let mut compiler = compiler::Compiler::new(schema, &read.params);
+    let rows = compiler.query(&query, &select::Want::Text)?;
+    returns::check(&rows.columns, &read.returns)?;
+    if let Some(unused) = compiler.used.iter().position(|used| !used) {
+        return Err(format!("the parameter ${} is declared and not used", unused + 1));
+    }
+    Ok(CompiledRead {
+        name: read.name.clone(),
+        sql: rows.sql,
+        params: compiler.binds,
+        returns: read.returns.clone(),
+        sources: compiler.sources,
+        bounded: compiler.bounded,
     })
 }

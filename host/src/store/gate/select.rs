@@ -1,0 +1,539 @@
+//! Queries: one SELECT with its ORDER BY and LIMIT, and what a query gives to the query around it.
+
+use aviary_manifest::ColumnType;
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, Query, Select,
+    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, WildcardAdditionalOptions,
+};
+
+use super::compiler::Compiler;
+use super::dialect;
+use super::expr::shown;
+use super::order::Limit;
+use super::scope::{Level, Source, SourceColumn, spelled};
+use super::types::{Checked, ColumnUse, Form, Typed};
+
+/// How `did` and `at-uri` columns leave a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// As ids where they still are.
+    Keep,
+    /// As text.
+    Text,
+}
+
+/// A rewritten query and its columns, called `c0`, `c1`, ….
+#[derive(Clone, Debug)]
+pub(super) struct Rowset {
+    /// A whole query, without parentheses.
+    pub(super) sql: String,
+    /// Its columns.
+    pub(super) columns: Vec<SourceColumn>,
+}
+
+/// One item of a SELECT list.
+#[derive(Clone, Debug)]
+pub(super) struct Out {
+    /// Its alias, or its column's name.
+    pub(super) name: Option<String>,
+    /// Its value.
+    pub(super) value: Typed,
+}
+
+/// A SELECT without ORDER BY and LIMIT, before its columns are rendered.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) distinct: bool,
+    pub(super) outs: Vec<Out>,
+    /// From FROM to HAVING.
+    pub(super) tail: String,
+    pub(super) has_keys: bool,
+    pub(super) aggregate: bool,
+}
+
+impl Compiler<'_> {
+    /// A query inside of an expression, with the columns it takes from outside.
+    pub(super) fn subquery(
+        &mut self,
+        query: &Query,
+        want: &Want,
+    ) -> Checked<(Rowset, Vec<ColumnUse>)> {
+        let mark = self.touched.len();
+        let inside = self.levels.len();
+        let rows = self.query(query, want)?;
+        let mut outer = self.touched[mark..].to_vec();
+        outer.retain(|c| c.level < inside);
+        Ok((rows, outer))
+    }
+
+    /// A whole query.
+    pub(super) fn query(&mut self, query: &Query, want: &Want) -> Checked<Rowset> {
+        let Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        let extra = fetch.is_some()
+            || !locks.is_empty()
+            || for_clause.is_some()
+            || settings.is_some()
+            || format_clause.is_some()
+            || !pipe_operators.is_empty();
+        if extra {
+            return Err(format!(
+                "{} has a clause that is not allowed: expected SELECT … ORDER BY … LIMIT … OFFSET",
+                shown(query)
+            ));
+        }
+        let outer_ctes = self.ctes.len();
+        self.queries += 1;
+        let rows = self.descend(|c| {
+            let with = with.as_ref().map(|w| c.with(w)).transpose()?;
+            let mut rows = c.body(body, order_by.as_ref(), limit_clause.as_ref(), want)?;
+            rows.sql = with.unwrap_or_default() + &rows.sql;
+            Ok(rows)
+        })?;
+        self.queries -= 1;
+        self.ctes.truncate(outer_ctes);
+        Ok(rows)
+    }
+
+    fn body(
+        &mut self,
+        body: &SetExpr,
+        order: Option<&OrderBy>,
+        limit: Option<&LimitClause>,
+        want: &Want,
+    ) -> Checked<Rowset> {
+        match body {
+            SetExpr::Select(select) => self.select(select, order, limit, want),
+            SetExpr::Query(inner) if order.is_none() && limit.is_none() => self.query(inner, want),
+            SetExpr::Query(_) | SetExpr::SetOperation { .. } => {
+                let keep = if order.is_none() && limit.is_none() {
+                    want
+                } else {
+                    &Want::Keep
+                };
+                let rows = self.compound(body, keep)?;
+                self.note_bounds(false);
+                if order.is_none() && limit.is_none() {
+                    return Ok(rows);
+                }
+                self.wrap(rows, |c, outs| c.order_terms(order, outs), limit, want)
+            }
+            SetExpr::Values(_) => Err("VALUES is not allowed in a read".into()),
+            SetExpr::Table(_) => Err("TABLE is not allowed in a read: write SELECT".into()),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Err(format!("{}: a read never writes", shown(body)))
+            }
+        }
+    }
+
+    fn select(
+        &mut self,
+        select: &Select,
+        order: Option<&OrderBy>,
+        limit: Option<&LimitClause>,
+        want: &Want,
+    ) -> Checked<Rowset> {
+        self.levels.push(Level::default());
+        let mut core = self.core(select)?;
+        let terms = self.order_terms(order, &core.outs)?;
+        core.aggregate |= terms.iter().any(|t| t.value.aggregate);
+        for term in &terms {
+            self.check_grouped(&core, &term.value, "ORDER BY")?;
+        }
+        let has_source = self.levels.pop().is_some_and(|l| !l.sources.is_empty());
+        let at: Vec<Option<usize>> = terms
+            .iter()
+            .map(|t| core.outs.iter().position(|o| o.value.sql == t.value.sql))
+            .collect();
+        if core.distinct && at.contains(&None) {
+            return Err("ORDER BY of SELECT DISTINCT takes only its result columns".into());
+        }
+        let ids = core.outs.iter().any(|o| o.value.form == Form::Id);
+        if core.distinct && ids && *want == Want::Text {
+            // Distinct as ids first, then text of what is left.
+            let inner = self.render(&core, &self.kept(&core.outs), "", "");
+            self.note_bounds(!has_source);
+            let sorted = move |_: &mut Self, outs: &[Out]| {
+                let mut terms = terms;
+                for (term, at) in terms.iter_mut().zip(at) {
+                    if let Some(out) = at.and_then(|at| outs.get(at)) {
+                        term.value = out.value.clone();
+                    }
+                }
+                Ok(terms)
+            };
+            return self.wrap(inner, sorted, limit, want);
+        }
+        let limit = self.limit_sql(limit)?;
+        self.note_bounds(!has_source || (limit.is_set && (!core.aggregate || core.has_keys)));
+        let forms = self.forms(&core.outs, want);
+        let rendered: Vec<String> = core
+            .outs
+            .iter()
+            .zip(&forms)
+            .map(|(o, id)| self.fit(&o.value, *id))
+            .collect();
+        let order = self.order_sql(&terms, &rendered);
+        Ok(self.render(&core, &forms, &order, &limit.sql))
+    }
+
+    /// Sorts and cuts the rows of a whole query.
+    fn wrap(
+        &mut self,
+        inner: Rowset,
+        terms: impl FnOnce(&mut Self, &[Out]) -> Checked<Vec<super::order::Term>>,
+        limit: Option<&LimitClause>,
+        want: &Want,
+    ) -> Checked<Rowset> {
+        self.levels.push(Level::default());
+        let core = self.all_of(inner)?;
+        let terms = terms(self, &core.outs)?;
+        let Limit { sql: limit, .. } = self.limit_sql(limit)?;
+        self.levels.pop();
+        let forms = self.forms(&core.outs, want);
+        let rendered: Vec<String> = core
+            .outs
+            .iter()
+            .zip(&forms)
+            .map(|(o, id)| self.fit(&o.value, *id))
+            .collect();
+        let order = self.order_sql(&terms, &rendered);
+        Ok(self.render(&core, &forms, &order, &limit))
+    }
+
+    /// `select * from (…)`; its source is in the innermost scope afterwards.
+    pub(super) fn all_of(&mut self, inner: Rowset) -> Checked<Core> {
+        let emitted = self.fresh('d');
+        let tail = format!(" from ({}) as {}", inner.sql, dialect::name(&emitted));
+        let level = self.levels.len().saturating_sub(1);
+        let outs = inner
+            .columns
+            .iter()
+            .map(|column| Out {
+                name: column.name.clone(),
+                value: super::scope::reference(level, &emitted, column),
+            })
+            .collect();
+        self.enter(Source {
+            alias: String::new(),
+            emitted,
+            columns: inner.columns,
+        })?;
+        Ok(Core {
+            distinct: false,
+            outs,
+            tail,
+            has_keys: false,
+            aggregate: false,
+        })
+    }
+
+    /// A SELECT; its scope stays open.
+    pub(super) fn core(&mut self, select: &Select) -> Checked<Core> {
+        let Select {
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        let extra = !optimizer_hints.is_empty()
+            || select_modifiers.is_some()
+            || top.is_some()
+            || exclude.is_some()
+            || into.is_some()
+            || !lateral_views.is_empty()
+            || prewhere.is_some()
+            || !connect_by.is_empty()
+            || !cluster_by.is_empty()
+            || !distribute_by.is_empty()
+            || !sort_by.is_empty()
+            || !named_window.is_empty()
+            || qualify.is_some()
+            || value_table_mode.is_some()
+            || *flavor != SelectFlavor::Standard;
+        if extra {
+            return Err(format!(
+                "{} has a clause that is not allowed: expected SELECT … FROM … WHERE … GROUP BY … HAVING",
+                shown(select)
+            ));
+        }
+        let distinct = match distinct {
+            None | Some(Distinct::All) => false,
+            Some(Distinct::Distinct) => true,
+            Some(Distinct::On(_)) => return Err("DISTINCT ON is not allowed".into()),
+        };
+        self.no_aggregates(Some("ON"));
+        let mut tail = self.from(from)?;
+        if let Some(selection) = selection {
+            self.no_aggregates(Some("WHERE"));
+            tail += &format!(" where {}", self.condition(selection, "WHERE")?.sql);
+        }
+        self.no_aggregates(Some("GROUP BY"));
+        let keys = self.group_by(group_by, projection)?;
+        if !keys.is_empty() {
+            tail += &format!(" group by {}", keys.join(", "));
+        }
+        self.no_aggregates(None);
+        self.finish_core(distinct, tail, keys, projection, having.as_ref())
+    }
+
+    fn finish_core(
+        &mut self,
+        distinct: bool,
+        tail: String,
+        keys: Vec<String>,
+        projection: &[SelectItem],
+        having: Option<&Expr>,
+    ) -> Checked<Core> {
+        let has_keys = !keys.is_empty();
+        if let Some(level) = self.levels.last_mut() {
+            level.keys = keys;
+        }
+        let mut outs = Vec::new();
+        for item in projection {
+            self.select_item(item, &mut outs)?;
+        }
+        let having = having.map(|h| self.condition(h, "HAVING")).transpose()?;
+        let mut core = Core {
+            distinct,
+            aggregate: has_keys || having.is_some() || outs.iter().any(|o| o.value.aggregate),
+            outs,
+            tail,
+            has_keys,
+        };
+        for out in &core.outs {
+            self.check_grouped(&core, &out.value, "SELECT")?;
+        }
+        if let Some(having) = having {
+            self.check_grouped(&core, &having, "HAVING")?;
+            core.tail += &format!(" having {}", having.sql);
+        }
+        Ok(core)
+    }
+
+    /// In a SELECT with groups a column is a key or inside an aggregate.
+    fn check_grouped(&self, core: &Core, value: &Typed, clause: &str) -> Checked<()> {
+        let here = self.levels.len().saturating_sub(1);
+        match value.columns.iter().find(|c| c.level == here) {
+            Some(column) if core.aggregate => Err(format!(
+                "column {} in {clause} must be in GROUP BY or inside an aggregate",
+                column.name
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn group_by(&mut self, clause: &GroupByExpr, items: &[SelectItem]) -> Checked<Vec<String>> {
+        let GroupByExpr::Expressions(exprs, modifiers) = clause else {
+            return Err("GROUP BY ALL is not allowed".into());
+        };
+        if !modifiers.is_empty() {
+            return Err("GROUP BY … WITH is not allowed".into());
+        }
+        let mut keys = Vec::new();
+        for expr in exprs {
+            let key = match self.expr(expr) {
+                Ok(key) => key,
+                // Not a column: perhaps the alias of a result column.
+                Err(reason) => match aliased(expr, items)? {
+                    Some(item) => self.expr(item)?,
+                    None => return Err(reason),
+                },
+            };
+            if key.columns.is_empty() {
+                return Err(format!("GROUP BY {} uses no column", shown(expr)));
+            }
+            if key.ty == Some(ColumnType::Json) {
+                return Err("GROUP BY of json is not allowed".into());
+            }
+            self.wish_key(&key);
+            let is_id = key.form == Form::Id;
+            keys.push(self.fit(&key, is_id));
+        }
+        Ok(keys)
+    }
+
+    fn wish_key(&mut self, key: &Typed) {
+        if let [column] = &key.columns[..] {
+            let term = column.name.clone();
+            self.wish(key, &term, false);
+        }
+    }
+
+    fn select_item(&mut self, item: &SelectItem, outs: &mut Vec<Out>) -> Checked<()> {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let name = match expr {
+                    Expr::Identifier(name) => Some(spelled(name)?),
+                    Expr::CompoundIdentifier(parts) => parts.last().map(spelled).transpose()?,
+                    _ => None,
+                };
+                let value = self.expr(expr)?;
+                outs.push(Out { name, value });
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let value = self.expr(expr)?;
+                let name = Some(spelled(alias)?);
+                outs.push(Out { name, value });
+            }
+            SelectItem::Wildcard(options) => {
+                plain_star(options)?;
+                self.star(None, outs)?;
+            }
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(ObjectName(parts)),
+                options,
+            ) => {
+                plain_star(options)?;
+                let alias = match &parts[..] {
+                    [part] => part.as_ident().map(spelled).transpose()?,
+                    _ => None,
+                };
+                let Some(alias) = alias else {
+                    return Err(format!("{} is not allowed: write alias.*", shown(item)));
+                };
+                self.star(Some(&alias), outs)?;
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _)
+            | SelectItem::ExprWithAliases { .. } => {
+                return Err(format!("{} is not allowed in a SELECT list", shown(item)));
+            }
+        }
+        Ok(())
+    }
+
+    /// `*` stands for the declared columns, never for what a view may have besides.
+    fn star(&mut self, alias: Option<&str>, outs: &mut Vec<Out>) -> Checked<()> {
+        let sources = self.levels.last().map(|l| l.sources.clone());
+        let mut any = false;
+        for source in sources.iter().flatten() {
+            if alias.is_some_and(|a| a != source.alias) {
+                continue;
+            }
+            any = true;
+            for name in source.columns.iter().filter_map(|c| c.name.clone()) {
+                let parts = [source.alias.as_str(), &name].map(|p| Ident::with_quote('"', p));
+                let value = self.column(&parts)?;
+                outs.push(Out {
+                    name: Some(name),
+                    value,
+                });
+            }
+        }
+        if any {
+            Ok(())
+        } else {
+            Err(match alias {
+                Some(alias) => format!("there is no table or alias {alias} here"),
+                None => "* needs a FROM".into(),
+            })
+        }
+    }
+
+    fn forms(&self, outs: &[Out], want: &Want) -> Vec<bool> {
+        match want {
+            Want::Keep => self.kept(outs),
+            Want::Text => vec![false; outs.len()],
+        }
+    }
+
+    fn kept(&self, outs: &[Out]) -> Vec<bool> {
+        outs.iter().map(|o| o.value.form == Form::Id).collect()
+    }
+
+    /// The SQL of a SELECT with each column as id or as text.
+    pub(super) fn render(&mut self, core: &Core, ids: &[bool], order: &str, limit: &str) -> Rowset {
+        let mut items = Vec::new();
+        let mut columns = Vec::new();
+        for (number, (out, is_id)) in core.outs.iter().zip(ids).enumerate() {
+            let physical = format!("c{number}");
+            let sql = self.fit(&out.value, *is_id);
+            items.push(format!("{sql} as {}", dialect::name(&physical)));
+            columns.push(SourceColumn {
+                name: out.name.clone(),
+                physical,
+                ty: out.value.ty,
+                nullable: out.value.nullable,
+                is_id: *is_id,
+            });
+        }
+        let distinct = if core.distinct { "distinct " } else { "" };
+        let sql = format!(
+            "select {distinct}{}{}{order}{limit}",
+            items.join(", "),
+            core.tail
+        );
+        Rowset { sql, columns }
+    }
+
+    /// Learns whether a SELECT stops by itself when an index gives its rows in order.
+    pub(super) fn note_bounds(&mut self, stops: bool) {
+        if self.queries == 1 {
+            self.bounded.outer = stops;
+        } else {
+            self.bounded.inner &= stops;
+        }
+    }
+}
+
+fn plain_star(options: &WildcardAdditionalOptions) -> Checked<()> {
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike: None,
+        opt_exclude: None,
+        opt_except: None,
+        opt_replace: None,
+        opt_rename: None,
+        opt_alias: None,
+    } = options
+    else {
+        return Err(format!("*{options} is not allowed"));
+    };
+    Ok(())
+}
+
+/// The expression behind an alias of the SELECT list.
+fn aliased<'a>(expr: &Expr, items: &'a [SelectItem]) -> Checked<Option<&'a Expr>> {
+    let Expr::Identifier(name) = expr else {
+        return Ok(None);
+    };
+    let name = spelled(name)?;
+    for item in items {
+        if let SelectItem::ExprWithAlias { expr, alias } = item
+            && spelled(alias)? == name
+        {
+            return Ok(Some(expr));
+        }
+    }
+    Ok(None)
+}

@@ -29,6 +29,8 @@ mod plc;
 pub mod record;
 mod repository;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod text;
 mod truth;
 mod window;

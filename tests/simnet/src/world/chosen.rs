@@ -71,7 +71,7 @@ impl World {
     fn change_status(&mut self) -> Result<Step> {
         let away = self.inactive - self.deleted;
         let full = (self.inactive + 1) * 10 > self.joined;
-        if away > 0 && (full || self.rng.random_ratio(1, 2)) {
+        if away > 0 && (full || self.rng.random_ratio(1, 3)) {
             let which = self.rng.random_range(0..away);
             let account = self.nth(which, |status| {
                 !matches!(status, Status::Active | Status::Deleted)

@@ -1,1 +1,54 @@
-//! Placeholder.
+//! A simulated AT Protocol network on loopback, for tests, load and `cargo xtask dev`.
+//!
+//! It emits real signed bytes: accounts with secp256k1 and P-256 keys, repositories with real
+//! Merkle search trees, Sync 1.1 commits, an event stream with a cursor and a back-window, the
+//! `com.atproto.sync` and `com.atproto.repo` reads of a host, and a PLC directory.
+//!
+//! What it guarantees: the same [`Config`] with the logical clock gives the same bytes, frame by
+//! frame; [`World::truth`] is exactly the state after the last event that was emitted; every
+//! injected fault is counted, so that a test can prove that it fired.
+//!
+//! What it does not do: it takes no writes from outside, has no blobs and no accounts to log in to.
+//! It shares no code with the host on purpose, because tests compare the two.
+
+mod account;
+mod car;
+mod clock;
+mod commit;
+mod config;
+mod content;
+mod error;
+mod faults;
+mod frame;
+mod http;
+mod keys;
+pub mod limits;
+mod mix;
+mod network;
+mod plc;
+pub mod record;
+mod repository;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod text;
+mod truth;
+mod window;
+mod world;
+mod zipf;
+
+pub use account::{Account, Status};
+pub use clock::Time;
+pub use commit::{Commit, Op};
+pub use config::{Config, Mix};
+pub use error::Error;
+pub use faults::{Fault, Faults};
+pub use frame::Frame;
+pub use keys::{Curve, Key};
+pub use network::{Network, Urls};
+pub use repository::{Head, Repository, Write};
+pub use truth::{AccountTruth, LatestCommit, RecordTruth, Truth};
+pub use world::World;
+
+/// What this crate's functions return.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,150 @@
+//! The host's XRPC reads: the parts of `com.atproto.sync`, `.repo` and `.identity` that consumers use.
+
+mod identity;
+mod params;
+mod repo;
+mod sync;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::account::{Account, Status};
+use crate::network::Shared;
+use crate::stream;
+use crate::world::World;
+
+pub(crate) use params::Params;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(
+            "/xrpc/_health",
+            get(async || Json(json!({ "version": "simnet" }))),
+        )
+        .route(
+            "/xrpc/com.atproto.sync.subscribeRepos",
+            get(stream::subscribe),
+        )
+        .route("/xrpc/com.atproto.sync.getRepo", get(sync::get_repo))
+        .route(
+            "/xrpc/com.atproto.sync.getLatestCommit",
+            get(sync::get_latest_commit),
+        )
+        .route(
+            "/xrpc/com.atproto.sync.getRepoStatus",
+            get(sync::get_repo_status),
+        )
+        .route("/xrpc/com.atproto.sync.listRepos", get(sync::list_repos))
+        .route(
+            "/xrpc/com.atproto.sync.listReposByCollection",
+            get(sync::list_repos_by_collection),
+        )
+        .route("/xrpc/com.atproto.repo.getRecord", get(repo::get_record))
+        .route(
+            "/xrpc/com.atproto.repo.listRecords",
+            get(repo::list_records),
+        )
+        .route(
+            "/xrpc/com.atproto.repo.describeRepo",
+            get(repo::describe_repo),
+        )
+        .route(
+            "/xrpc/com.atproto.identity.resolveHandle",
+            get(identity::resolve_handle),
+        )
+        .fallback(unknown)
+        .with_state(shared)
+}
+
+/// An XRPC error: its name and message in JSON, with an HTTP status.
+#[derive(Debug)]
+pub(crate) struct XrpcError {
+    status: StatusCode,
+    error: &'static str,
+    message: String,
+}
+
+impl XrpcError {
+    /// 400 with a name from the method's lexicon.
+    pub(crate) fn named(error: &'static str, message: impl Into<String>) -> Self {
+        XrpcError {
+            status: StatusCode::BAD_REQUEST,
+            error,
+            message: message.into(),
+        }
+    }
+
+    /// 400 `InvalidRequest`.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        XrpcError::named("InvalidRequest", message)
+    }
+}
+
+impl From<crate::Error> for XrpcError {
+    fn from(error: crate::Error) -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        XrpcError {
+            status,
+            error: "InternalServerError",
+            message: error.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for XrpcError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error, "message": self.message });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+async fn unknown(request: Request) -> XrpcError {
+    let path = request.uri().path();
+    match path.strip_prefix("/xrpc/") {
+        Some(method) => XrpcError {
+            status: StatusCode::NOT_IMPLEMENTED,
+            error: "MethodNotImplemented",
+            message: format!("{method} is not implemented"),
+        },
+        None => XrpcError {
+            status: StatusCode::NOT_FOUND,
+            error: "NotFound",
+            message: format!("there is nothing at {path}"),
+        },
+    }
+}
+
+/// An account by DID, if its repository is shown.
+fn hosted<'w>(world: &'w World, did: &str) -> Result<&'w Account, XrpcError> {
+    let account = known(world, did)?;
+    let error = match account.status {
+        Status::Active => return Ok(account),
+        Status::Deactivated => "RepoDeactivated",
+        Status::Takendown => "RepoTakendown",
+        Status::Suspended => "RepoSuspended",
+        Status::Deleted => "RepoNotFound",
+    };
+    Err(XrpcError::named(
+        error,
+        format!("the account is {}: {did}", account.status.as_str()),
+    ))
+}
+
+/// An account by DID, unless it is unknown or deleted.
+fn known<'w>(world: &'w World, did: &str) -> Result<&'w Account, XrpcError> {
+    let account = world
+        .account(did)
+        .filter(|account| account.status != Status::Deleted);
+    account.ok_or_else(|| {
+        XrpcError::named(
+            "RepoNotFound",
+            format!("could not find repo for DID: {did}"),
+        )
+    })
+}

@@ -1,1 +1,125 @@
-//! Placeholder.
+//! Builds the parts of a host and owns their tasks.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use aviary_manifest::Manifest;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+
+/// How a host is told to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    /// Stop reading, drain, commit.
+    pub drain: CancellationToken,
+    /// Stop at once.
+    pub now: CancellationToken,
+}
+
+/// What `aviary serve` adds to the settings.
+pub struct ServeOptions {
+    /// Whether the upstream is followed.
+    pub ingest: bool,
+    /// Told once, when XRPC is answered.
+    pub on_listening: Box<dyn FnOnce(SocketAddr) + Send>,
+}
+
+/// What `aviary replay` adds to the settings.
+pub struct ReplayOptions {
+    /// The file of frames.
+    pub frames: PathBuf,
+    /// DID documents by DID, as a PLC directory returned them.
+    pub identities: Option<PathBuf>,
+    /// Told now and then.
+    pub on_progress: Box<dyn Fn(ReplayProgress) + Send + Sync>,
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplayProgress {
+    /// Of the file (bytes).
+    pub read_bytes: u64,
+    /// The file (bytes).
+    pub total_bytes: u64,
+    /// Frames so far.
+    pub events: u64,
+}
+
+/// What a replay did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReplaySummary {
+    /// Frames read.
+    pub events: u64,
+    /// Wanted operations handed on.
+    pub ops: u64,
+    /// Record operations archived.
+    pub records: u64,
+    /// Rows written by plugins.
+    pub rows: u64,
+    /// Dead letters, the host's and the plugins'.
+    pub dead_letters: u64,
+    /// Frames refused, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// From the first frame to the last commit (s).
+    pub seconds: f64,
+    /// Frames in one second.
+    pub events_per_s: f64,
+    /// CPU time of the process (s), where the system tells.
+    pub cpu_s: Option<f64>,
+    /// CPU time for 1,000 frames (s).
+    pub cpu_s_per_1000_events: Option<f64>,
+    /// Of it, inside guests (s).
+    pub guest_s: f64,
+    /// The most resident memory (bytes).
+    pub resident_peak_bytes: Option<u64>,
+    /// Why the file's end is not a clean one; what came before it is kept.
+    pub cut: Option<String>,
+}
+
+/// A plugin's file that can be loaded.
+#[derive(Clone, Debug)]
+pub struct CheckedPlugin {
+    /// What it declares.
+    pub manifest: Manifest,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The file (bytes).
+    pub size_bytes: usize,
+}
+
+/// Runs a host until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, a part fails, or the drain is not finished in time.
+pub async fn serve(
+    _settings: Settings,
+    _options: ServeOptions,
+    _shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    anyhow::bail!("placeholder")
+}
+
+/// Indexes a file of frames.
+///
+/// # Errors
+/// When it cannot start, or a part fails.
+pub async fn replay(
+    _settings: Settings,
+    _options: ReplayOptions,
+    _shutdown: Shutdown,
+) -> anyhow::Result<ReplaySummary> {
+    anyhow::bail!("placeholder")
+}
+
+/// Checks a plugin's file as loading it would.
+///
+/// # Errors
+/// When it would be refused.
+pub async fn check_plugin(_settings: &Settings, _file: &Path) -> anyhow::Result<CheckedPlugin> {
+    anyhow::bail!("placeholder")
+}

@@ -1,3 +1,5 @@
 //! The `aviary` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    aviary::cli::run()
+}

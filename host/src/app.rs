@@ -1,14 +1,28 @@
-//! Builds the parts of a host and owns their tasks.
+//! The root: builds the parts of a host from its settings, owns their tasks, and ends them in data order.
+//!
+//! Guarantees: what is started here is ended here; a part that fails takes the host down loudly and loses nothing.
+
+mod check;
+mod health;
+mod identities;
+mod methods;
+mod parts;
+mod pipeline;
+mod replay;
+mod serve;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aviary_manifest::Manifest;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+pub use check::check_plugin;
+pub use replay::replay;
+pub use serve::serve;
 
 /// How a host is told to stop.
 #[derive(Clone, Debug, Default)]
@@ -90,36 +104,4 @@ pub struct CheckedPlugin {
     pub exports: Vec<String>,
     /// The file (bytes).
     pub size_bytes: usize,
-}
-
-/// Runs a host until it is told to stop.
-///
-/// # Errors
-/// When it cannot start, a part fails, or the drain is not finished in time.
-pub async fn serve(
-    _settings: Settings,
-    _options: ServeOptions,
-    _shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    anyhow::bail!("placeholder")
-}
-
-/// Indexes a file of frames.
-///
-/// # Errors
-/// When it cannot start, or a part fails.
-pub async fn replay(
-    _settings: Settings,
-    _options: ReplayOptions,
-    _shutdown: Shutdown,
-) -> anyhow::Result<ReplaySummary> {
-    anyhow::bail!("placeholder")
-}
-
-/// Checks a plugin's file as loading it would.
-///
-/// # Errors
-/// When it would be refused.
-pub async fn check_plugin(_settings: &Settings, _file: &Path) -> anyhow::Result<CheckedPlugin> {
-    anyhow::bail!("placeholder")
 }

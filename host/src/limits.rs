@@ -42,6 +42,9 @@ pub const MARK_INTERVAL_MS: u64 = 1_000;
 /// Events between two marks of the upstream cursor (ours).
 pub const MARK_EVENTS: u64 = 5_000;
 
+/// Pos that a consumer may pass unwanted before its position is stored (ours: read again after a crash).
+pub const POSITION_LAG_MAX: i64 = 10_000;
+
 /// Changes in one guest batch (ours: measured, 256 is where the cost per change levels off).
 pub const BATCH_CHANGES_MAX: usize = 256;
 /// Bytes of bodies in one guest batch (ours: with the copy in the guest it fits the default memory).

@@ -17,11 +17,13 @@ pub mod read;
 pub mod rows;
 pub mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-pub use archive::{ArchiveUnit, Archived, Heads, PartitionHead, RecordRow, RepoPage};
+pub use archive::{ArchiveUnit, Archived, Heads, PartitionHead, RecordRow, RedoStep, RepoPage};
 pub use error::StoreError;
-pub use feed::{Change, ChangeState, Feed, FeedBatch, Pos};
+pub use feed::{Change, ChangeState, Feed, FeedBatch, FeedLimit, Pos, Wants};
 pub use read::{Param, ReadPage, ReadSession};
 pub use rows::{
     Advance, Applied, DeadLetter, DeadReason, Effect, Generation, GenerationId, IndexUnit, Put,
@@ -37,9 +39,6 @@ pub trait Store: Send + Sync + 'static {
     /// How many partitions this store was created with.
     fn partitions(&self) -> u16;
 
-    /// Starts a new epoch and says where each partition stands.
-    async fn open_epoch(&self) -> Result<Heads, StoreError>;
-
     /// Where each partition stands.
     async fn heads(&self) -> Result<Heads, StoreError>;
 
@@ -50,8 +49,8 @@ pub trait Store: Send + Sync + 'static {
     async fn archive(&self, unit: ArchiveUnit) -> Result<Archived, StoreError>;
 
     /// One step of pending `redo` work (accounts that changed visibility): moves up to
-    /// [`crate::limits::REDO_RECORDS_PER_STEP`] records to a new pos. Says whether more is left.
-    async fn redo_step(&self) -> Result<bool, StoreError>;
+    /// [`crate::limits::REDO_RECORDS_PER_STEP`] records to a new pos.
+    async fn redo_step(&self) -> Result<RedoStep, StoreError>;
 
     /// Changes of one partition after `after`, never cut inside a pos: the latest state of each record only.
     /// `through` in the answer is the last pos that the answer covers, also when nothing in it was wanted.
@@ -60,7 +59,7 @@ pub trait Store: Send + Sync + 'static {
         partition: Partition,
         after: Pos,
         collections: &[Nsid],
-        limit: usize,
+        limit: FeedLimit,
     ) -> Result<FeedBatch, StoreError>;
 
     /// The collections that the archive holds.
@@ -71,7 +70,7 @@ pub trait Store: Send + Sync + 'static {
     async fn register(&self, registration: Registration) -> Result<Generation, StoreError>;
 
     /// Applies a plugin's effects and moves its positions, in one transaction.
-    async fn index(&self, unit: IndexUnit) -> Result<Applied, StoreError>;
+    async fn index(&self, unit: Arc<IndexUnit>) -> Result<Applied, StoreError>;
 
     /// A generation's position in each partition.
     async fn positions(&self, generation: GenerationId) -> Result<Vec<Pos>, StoreError>;
@@ -102,9 +101,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Frees tombstones that every generation has passed and that are older than `before_us`. Returns how many.
     async fn trim_tombstones(&self, before_us: i64) -> Result<u64, StoreError>;
-
-    /// Rows of every plugin table and records, for a person's eye: cheap, possibly stale by a second.
-    async fn row_counts(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Finishes what is queued and closes the files.
     async fn close(&self);

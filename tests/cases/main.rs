@@ -8,8 +8,8 @@
 
 mod car;
 mod cbor;
-mod components;
 mod component;
+mod components;
 mod frame;
 mod lexicon;
 mod sandbox;

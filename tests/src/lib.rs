@@ -1,4 +1,13 @@
-//! What the cases share.
+//! What the cases share: where things are, a host as a child process, truth to compare with, and table dumps.
+//!
+//! Guarantees: every child process ends with its handle; every folder is temporary. Holds no expectations.
 
+pub mod dump;
 pub mod guests;
+pub mod host;
+pub mod http;
+pub mod place;
+pub mod recording;
 pub mod shared_data;
+
+pub use host::HostProcess;

@@ -13,7 +13,7 @@ use crate::entry::{Entry, Partition, Source};
 #[derive(Clone, Debug)]
 pub struct ArchiveUnit {
     /// In queue order for each partition.
-    pub entries: Vec<(Partition, Entry)>,
+    pub entries: Arc<Vec<(Partition, Entry)>>,
     /// The first-seen time of what is new in it, microseconds since 1970.
     pub now_us: i64,
 }
@@ -42,8 +42,6 @@ pub struct Archived {
 /// Where the partitions stand.
 #[derive(Clone, Debug, Default)]
 pub struct Heads {
-    /// Rises at each start of ingest; queue entries of an older epoch are void.
-    pub epoch: i64,
     /// By partition number.
     pub partitions: Vec<PartitionHead>,
 }
@@ -79,4 +77,13 @@ pub struct RepoPage {
     pub records: Vec<RecordRow>,
     /// Whether there is more after the last one.
     pub more: bool,
+}
+
+/// One step of sending an account's records through the feed again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RedoStep {
+    /// Whether there is more to do.
+    pub more: bool,
+    /// The partition and the new pos that records were moved to.
+    pub moved: Option<(Partition, Pos)>,
 }

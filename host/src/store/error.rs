@@ -44,6 +44,16 @@ pub enum StoreError {
     Closed,
 }
 
+impl From<sqlx::Error> for StoreError {
+    /// Anything a database says on the host's own statements is trouble of the database: they are fixed texts.
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
 impl Classify for StoreError {
     fn class(&self) -> Class {
         match self {

@@ -12,7 +12,7 @@ use crate::entry::Partition;
 
 mod ring;
 
-pub use ring::Feed;
+pub use ring::{Feed, FeedLimit, Wants};
 
 /// A commit's number in its partition: dense, from 1.
 pub type Pos = i64;

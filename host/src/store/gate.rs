@@ -149,7 +149,10 @@ fn checked(read: &Read, schema: &GateSchema) -> types::Checked<CompiledRead> {
     let rows = compiler.query(&query, &select::Want::Text)?;
     returns::check(&rows.columns, &read.returns)?;
     if let Some(unused) = compiler.used.iter().position(|used| !used) {
-        return Err(format!("the parameter ${} is declared and not used", unused + 1));
+        return Err(format!(
+            "the parameter ${} is declared and not used",
+            unused + 1
+        ));
     }
     Ok(CompiledRead {
         name: read.name.clone(),

@@ -73,7 +73,12 @@ impl Compiler<'_> {
             self.text(&arg)
         };
         let distinct = if distinct { "distinct " } else { "" };
-        Ok((format!("{name}({distinct}{value})"), ty, nullable, Some(arg)))
+        Ok((
+            format!("{name}({distinct}{value})"),
+            ty,
+            nullable,
+            Some(arg),
+        ))
     }
 
     /// Whether aggregates may stand in what follows; otherwise the clause that forbids them.

@@ -56,10 +56,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A deeper step into the tree.
-    pub(super) fn descend<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Checked<T>,
-    ) -> Checked<T> {
+    pub(super) fn descend<T>(&mut self, step: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
         self.depth += 1;
         if self.depth > limits::READ_SQL_DEPTH_MAX {
             return Err(format!(
@@ -102,7 +99,11 @@ impl<'a> Compiler<'a> {
 
     /// The SQL of a value in the form asked for.
     pub(super) fn fit(&mut self, value: &Typed, is_id: bool) -> String {
-        if is_id { self.id(value) } else { self.text(value) }
+        if is_id {
+            self.id(value)
+        } else {
+            self.text(value)
+        }
     }
 
     /// Resolves a column, with or without the alias of its source.
@@ -149,9 +150,7 @@ impl<'a> Compiler<'a> {
         match value {
             Value::Placeholder(text) => self.single_param(text),
             Value::Number(digits, false) => number(digits),
-            Value::SingleQuotedString(text) => {
-                Ok(constant(dialect::text(text), ColumnType::Text))
-            }
+            Value::SingleQuotedString(text) => Ok(constant(dialect::text(text), ColumnType::Text)),
             Value::Boolean(b) => Ok(constant(
                 dialect::boolean(*b).to_owned(),
                 ColumnType::Boolean,
@@ -192,11 +191,7 @@ impl<'a> Compiler<'a> {
         let (true, [column]) = (value.bare, &value.columns[..]) else {
             return;
         };
-        let Some(source) = self
-            .sources
-            .iter_mut()
-            .find(|s| s.emitted == column.source)
-        else {
+        let Some(source) = self.sources.iter_mut().find(|s| s.emitted == column.source) else {
             return;
         };
         let list = if equal {

@@ -71,10 +71,17 @@ impl Compiler<'_> {
                 shorthand: _,
             } => self.substr(expr, from, substring_for.as_deref()),
             Expr::Function(function) => self.function(function),
-            Expr::Tuple(_) => Err("a row value can only be compared with another one, such as (a, b) < ($1, $2)".into()),
-            Expr::Like { .. } | Expr::ILike { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                Err(format!("{} is not allowed: use starts_with(column, prefix)", shown(expr)))
-            }
+            Expr::Tuple(_) => Err(
+                "a row value can only be compared with another one, such as (a, b) < ($1, $2)"
+                    .into(),
+            ),
+            Expr::Like { .. }
+            | Expr::ILike { .. }
+            | Expr::SimilarTo { .. }
+            | Expr::RLike { .. } => Err(format!(
+                "{} is not allowed: use starts_with(column, prefix)",
+                shown(expr)
+            )),
             other => Err(format!("{} is not allowed in a read", shown(other))),
         }
     }
@@ -112,7 +119,10 @@ impl Compiler<'_> {
     fn logic(&mut self, left: &Expr, op: &str, right: &Expr) -> Checked<Typed> {
         let a = self.condition(left, op)?;
         let b = self.condition(right, op)?;
-        Ok(Typed::truth(format!("({} {op} {})", a.sql, b.sql), &[&a, &b]))
+        Ok(Typed::truth(
+            format!("({} {op} {})", a.sql, b.sql),
+            &[&a, &b],
+        ))
     }
 
     fn unary(&mut self, op: UnaryOperator, inner: &Expr) -> Checked<Typed> {
@@ -140,9 +150,8 @@ impl Compiler<'_> {
     fn arithmetic(&mut self, left: &Expr, op: &str, right: &Expr) -> Checked<Typed> {
         let a = self.expr(left)?;
         let b = self.expr(right)?;
-        let ty = arithmetic_type(&a, op, &b).ok_or_else(|| {
-            format!("{} {op} {} is not allowed", a.word(), b.word())
-        })?;
+        let ty = arithmetic_type(&a, op, &b)
+            .ok_or_else(|| format!("{} {op} {} is not allowed", a.word(), b.word()))?;
         // Division by zero is NULL.
         let safe = b.literal && b.sql.bytes().any(|c| matches!(c, b'1'..=b'9'));
         let nullable = a.nullable || b.nullable || (matches!(op, "/" | "%") && !safe);
@@ -242,7 +251,11 @@ impl Compiler<'_> {
             Some(Integer | Real) if ty != Text => {}
             Some(Integer) => {}
             _ => {
-                return Err(format!("cast of {} to {} is not allowed", typed.word(), ty.word()));
+                return Err(format!(
+                    "cast of {} to {} is not allowed",
+                    typed.word(),
+                    ty.word()
+                ));
             }
         }
         let sql = format!("cast({} as {name})", self.text(&typed));

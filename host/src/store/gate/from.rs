@@ -59,9 +59,7 @@ impl Compiler<'_> {
             return Err(format!("{} needs ON and a condition", shown(join)));
         };
         let on = self.condition(on, "ON")?;
-        if is_left
-            && let Some(source) = self.levels.last_mut().and_then(|l| l.sources.last_mut())
-        {
+        if is_left && let Some(source) = self.levels.last_mut().and_then(|l| l.sources.last_mut()) {
             for column in &mut source.columns {
                 column.nullable = true;
             }
@@ -125,17 +123,28 @@ impl Compiler<'_> {
         let alias = match alias {
             Some(alias) => match alias_of(alias)? {
                 (alias, names) if names.is_empty() => alias,
-                _ => return Err(format!("{full}: columns of a table cannot be renamed in FROM")),
+                _ => {
+                    return Err(format!(
+                        "{full}: columns of a table cannot be renamed in FROM"
+                    ));
+                }
             },
             None => parts.last().cloned().unwrap_or_default(),
         };
         if let Some(cte) = self.ctes.iter_mut().rev().find(|c| c.name == full) {
             cte.uses += 1;
             let (table, columns) = (cte.emitted.clone(), cte.columns.clone());
-            return self.enter_named(alias, 'e', &table, columns).map(|(sql, _)| sql);
+            return self
+                .enter_named(alias, 'e', &table, columns)
+                .map(|(sql, _)| sql);
         }
         let Some(relation) = self.schema.relations.iter().find(|r| r.name == full) else {
-            let known: Vec<&str> = self.schema.relations.iter().map(|r| r.name.as_str()).collect();
+            let known: Vec<&str> = self
+                .schema
+                .relations
+                .iter()
+                .map(|r| r.name.as_str())
+                .collect();
             return Err(format!(
                 "there is no table {full} for this plugin: there is {}",
                 known.join(", ")
@@ -219,7 +228,6 @@ pub(super) fn alias_of(alias: &TableAlias) -> Checked<(String, Vec<String>)> {
         .collect::<Checked<_>>()?;
     Ok((spelled(name)?, names))
 }
-
 
 /// Columns under the names of an alias list, when there is one.
 pub(super) fn renamed(

@@ -61,7 +61,10 @@ impl Compiler<'_> {
             "min" | "max" if count == 1 => self.aggregate(&name, &args, filter.as_deref()),
             _ => match args {
                 Args::List(list, false) if filter.is_none() => self.scalar(&name, &list),
-                _ => Err(format!("{} is not allowed: {name} is no aggregate", shown(call))),
+                _ => Err(format!(
+                    "{} is not allowed: {name} is no aggregate",
+                    shown(call)
+                )),
             },
         }
     }
@@ -72,7 +75,9 @@ impl Compiler<'_> {
             ("nullif", [a, b]) => self.nullif(a, b),
             ("abs", [x]) => {
                 let x = self.expr(x)?;
-                let ty = x.ty.filter(|t| is_number(*t)).ok_or_else(|| wrong(name, "a number", &x))?;
+                let ty =
+                    x.ty.filter(|t| is_number(*t))
+                        .ok_or_else(|| wrong(name, "a number", &x))?;
                 Ok(Typed::new(format!("abs({})", x.sql), ty, x.nullable, &[&x]))
             }
             ("round", [x]) => {
@@ -98,7 +103,9 @@ impl Compiler<'_> {
             ("coalesce" | "nullif" | "abs" | "round" | "length" | "substr" | "starts_with", _) => {
                 Err(format!("{name} does not take {} arguments", args.len()))
             }
-            _ => Err(format!("the function {name} is not allowed: expected one of {ALLOWED}")),
+            _ => Err(format!(
+                "the function {name} is not allowed: expected one of {ALLOWED}"
+            )),
         }
     }
 
@@ -110,7 +117,12 @@ impl Compiler<'_> {
         let parts: Vec<&Typed> = values.iter().collect();
         Ok(Typed {
             form: if is_id { Form::Id } else { Form::Plain },
-            ..Typed::new(format!("coalesce({})", all.join(", ")), ty, nullable, &parts)
+            ..Typed::new(
+                format!("coalesce({})", all.join(", ")),
+                ty,
+                nullable,
+                &parts,
+            )
         })
     }
 
@@ -204,15 +216,20 @@ fn whole(expr: &Expr, least: i64) -> Checked<i64> {
         },
         _ => None,
     };
-    digits
-        .filter(|n: &i64| *n >= least)
-        .ok_or_else(|| format!("substr takes numbers written out, from {least}; got {}", shown(expr)))
+    digits.filter(|n: &i64| *n >= least).ok_or_else(|| {
+        format!(
+            "substr takes numbers written out, from {least}; got {}",
+            shown(expr)
+        )
+    })
 }
 
 fn function_name(name: &ObjectName) -> Checked<String> {
     match &name.0[..] {
         [ObjectNamePart::Identifier(ident)] => spelled(ident),
-        _ => Err(format!("the function {name} is not allowed: expected one of {ALLOWED}")),
+        _ => Err(format!(
+            "the function {name} is not allowed: expected one of {ALLOWED}"
+        )),
     }
 }
 
@@ -226,7 +243,11 @@ fn arguments<'a>(call: &Function, args: &'a FunctionArguments) -> Checked<Args<'
     }
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     if let [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] = &list.args[..] {
-        return if distinct { Err(refused()) } else { Ok(Args::Star) };
+        return if distinct {
+            Err(refused())
+        } else {
+            Ok(Args::Star)
+        };
     }
     let exprs = list.args.iter().map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Ok(e),

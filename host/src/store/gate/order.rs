@@ -64,7 +64,11 @@ impl Compiler<'_> {
         };
         let rest = direction(term, &value)?;
         if let [column] = &value.columns[..] {
-            let suffix = if rest.starts_with(" desc") { " desc" } else { "" };
+            let suffix = if rest.starts_with(" desc") {
+                " desc"
+            } else {
+                ""
+            };
             let term = format!("{}{suffix}", column.name);
             self.wish(&value, &term, false);
         }

@@ -82,7 +82,10 @@ impl Compiler<'_> {
                 closing_paren_token: _,
             } = table
             else {
-                return Err(format!("WITH {} AS MATERIALIZED is not allowed", table.alias));
+                return Err(format!(
+                    "WITH {} AS MATERIALIZED is not allowed",
+                    table.alias
+                ));
             };
             let (name, names) = alias_of(alias)?;
             let emitted = self.fresh('q');

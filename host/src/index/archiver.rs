@@ -1,0 +1,90 @@
+//! The host consumer: the only reader of the queue, the only writer of the archive.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::retry;
+use crate::clock::Clock;
+use crate::limits;
+use crate::queue::{Batch, Queue};
+use crate::store::{ArchiveUnit, Archived, Feed, Store, StoreError};
+use crate::telemetry::{Counter, Counters};
+
+/// The host consumer's parts.
+pub struct Archiver {
+    /// What it reads.
+    pub queue: Arc<dyn Queue>,
+    /// What it writes.
+    pub store: Arc<dyn Store>,
+    /// Whom it tells.
+    pub feed: Arc<Feed>,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+    /// First-seen times.
+    pub clock: Clock,
+}
+
+impl Archiver {
+    /// Archives until the queue is closed and drained. `abandon` gives up on a store that does not answer.
+    ///
+    /// # Errors
+    /// When the store refuses for good: the archive cannot go on without us understanding why.
+    pub async fn run(self, abandon: CancellationToken) -> Result<(), StoreError> {
+        // An earlier run may have left accounts half done.
+        let mut redo = true;
+        loop {
+            if redo && self.queue.is_empty() {
+                redo = self.redo_step(&abandon).await?;
+                continue;
+            }
+            let Ok(Some(batch)) = self.queue.read(limits::ARCHIVE_BATCH_ENTRIES_MAX).await else {
+                break;
+            };
+            redo |= self.archive(batch, &abandon).await?.redo;
+            if redo {
+                // One step for each batch, so that a busy queue does not put it off for ever.
+                redo = self.redo_step(&abandon).await?;
+            }
+        }
+        while redo {
+            redo = self.redo_step(&abandon).await?;
+        }
+        Ok(())
+    }
+
+    async fn archive(
+        &self,
+        mut batch: Batch,
+        abandon: &CancellationToken,
+    ) -> Result<Archived, StoreError> {
+        let entries = Arc::new(std::mem::take(&mut batch.entries));
+        let now_us = self.clock.now_us();
+        let archived = retry::until_done("archive", abandon, || {
+            let entries = Arc::clone(&entries);
+            self.store.archive(ArchiveUnit { entries, now_us })
+        })
+        .await?;
+        self.feed.push(&archived);
+        self.count(&archived);
+        // Only now does the queue get its room back.
+        drop(batch);
+        Ok(archived)
+    }
+
+    async fn redo_step(&self, abandon: &CancellationToken) -> Result<bool, StoreError> {
+        let step = retry::until_done("redo", abandon, || self.store.redo_step()).await?;
+        if let Some((partition, pos)) = step.moved {
+            self.feed.void(partition, pos);
+        }
+        Ok(step.more)
+    }
+
+    fn count(&self, archived: &Archived) {
+        self.counters.add(Counter::Commits, archived.commits);
+        self.counters
+            .add(Counter::CommitsReplayed, archived.replayed);
+        self.counters.add(Counter::Records, archived.ops);
+        self.counters.add(Counter::HostDeadLetters, archived.dead);
+    }
+}

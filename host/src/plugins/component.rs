@@ -368,6 +368,3 @@ fn agree(api: Api, name: &'static str, declared: bool, exported: bool) -> Result
         advice,
     })
 }
-
-#[cfg(test)]
-mod tests;

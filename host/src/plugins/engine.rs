@@ -27,7 +27,7 @@ use crate::limits;
 pub struct EngineOptions {
     /// Where compiled components are kept; `None` compiles at each start.
     pub compiled: Option<CompiledFolder>,
-    /// Reserve address space for all instances at start (about 1.3 TiB, no memory): an instance costs a third then.
+    /// Reserve address space for all instances at start (about 1.5 TiB, no memory): an instance costs a third then.
     /// When the address space is short (`ulimit -v`), the host goes on without.
     pub pooling: bool,
 }

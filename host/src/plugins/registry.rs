@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::component::{self, Checked};
 use super::engine::Engines;
-use super::plugin::{LoadError, Plugin, PluginOptions};
+use super::load::{LoadError, PluginOptions};
+use super::plugin::Plugin;
 use crate::limits;
 use crate::store::Generation;
 

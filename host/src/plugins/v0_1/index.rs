@@ -5,7 +5,8 @@ use wasmtime::{AsContextMut, Store};
 
 use crate::atproto::Nsid;
 use crate::plugins::guest_log::Level;
-use crate::plugins::plugin::{Input, Outcome};
+use crate::plugins::outcome::Outcome;
+use crate::plugins::plugin::Input;
 use crate::plugins::sandbox::Sandbox;
 use crate::plugins::values::{RawPut, RawValue};
 use crate::store::ChangeState;

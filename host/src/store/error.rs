@@ -36,6 +36,12 @@ pub enum StoreError {
         /// The bound.
         limit: usize,
     },
+    /// A read found more bytes than it may return.
+    #[error("the read's rows have more than {limit} bytes: narrow it or add a limit")]
+    TooManyBytes {
+        /// The bound.
+        limit: usize,
+    },
     /// What the database holds contradicts itself or this version.
     #[error("the database is not usable: {0}")]
     Corrupt(String),
@@ -59,7 +65,10 @@ impl Classify for StoreError {
         match self {
             Self::Unavailable(_) => Class::Retry,
             Self::PositionMoved { .. } | Self::Corrupt(_) => Class::Fatal,
-            Self::Refused(_) | Self::ReadTimeout { .. } | Self::TooManyRows { .. } => Class::Reject,
+            Self::Refused(_)
+            | Self::ReadTimeout { .. }
+            | Self::TooManyRows { .. }
+            | Self::TooManyBytes { .. } => Class::Reject,
             Self::Closed => Class::Canceled,
         }
     }

@@ -189,7 +189,12 @@ impl Network {
         dropped
     }
 
-    /// Connections of the stream.
+    /// Connections of the stream so far, refused ones too: it rises when a reconnect was heard.
+    pub fn accepted(&self) -> u64 {
+        self.shared.consumers.accepted()
+    }
+
+    /// Connections of the stream that are open.
     pub fn connections(&self) -> usize {
         self.shared.consumers.len()
     }

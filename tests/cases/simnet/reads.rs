@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::client::{get, get_json};
 use super::network;
 
+const NOBODY: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+
 /// A network where every hosting status occurs.
 async fn lively() -> (Network, Truth) {
     let mix = Mix {
@@ -210,13 +212,12 @@ async fn identities_are_those_of_the_truth() {
 #[tokio::test]
 async fn what_is_not_there_is_an_error_with_its_name() {
     let (network, truth) = lively().await;
-    let (pds, plc) = (&network.urls().pds, &network.urls().plc);
-    let nobody = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+    let pds = &network.urls().pds;
     let repo = |did: &str| format!("com.atproto.sync.getRepo?did={did}");
     let active = with_status(&truth, Status::Active);
     let record = "com.atproto.repo.getRecord?collection=app.bsky.feed.post&rkey=nothing&repo=";
     let cases = [
-        (repo(nobody), 400, "RepoNotFound"),
+        (repo(NOBODY), 400, "RepoNotFound"),
         (
             repo(with_status(&truth, Status::Deactivated)),
             400,
@@ -278,6 +279,21 @@ async fn what_is_not_there_is_an_error_with_its_name() {
                 .is_some_and(|message| !message.is_empty())
         );
     }
-    assert_eq!(get(plc, &format!("/{nobody}")).await.0, 404);
-    assert_eq!(get(pds, "/xrpc/_health").await.0, 200);
+}
+
+#[tokio::test]
+async fn the_directory_does_not_know_who_has_not_joined() {
+    let network = network(Config {
+        accounts: 20,
+        ..Config::default()
+    })
+    .await;
+    let urls = network.urls();
+    assert_eq!(get(&urls.pds, "/xrpc/_health").await.0, 200);
+    assert_eq!(get(&urls.plc, "/_health").await.0, 200);
+    assert_eq!(get(&urls.plc, &format!("/{NOBODY}")).await.0, 404);
+    let handle = "/xrpc/com.atproto.identity.resolveHandle?handle=user19.sim.test";
+    assert_eq!(get(&urls.pds, handle).await.0, 400);
+    let joined = network.truth().unwrap().accounts.len();
+    assert_eq!(joined, 19);
 }

@@ -13,4 +13,5 @@ mod components;
 mod frame;
 mod lexicon;
 mod sandbox;
+mod simnet;
 mod syntax;

@@ -21,6 +21,7 @@ mod schema;
 mod tombstones;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use super::{
 use crate::atproto::{AtUri, Did, Nsid, RecordKey};
 use crate::clock::Clock;
 use crate::entry::{Partition, Source};
+use read::{Reads, SqliteReadSession};
 use writer::{Job, Writer, WriterHandle};
 
 /// How a SQLite store is opened.
@@ -56,6 +58,8 @@ pub struct SqliteStore {
     partitions: u16,
     clock: Clock,
     readers: SqlitePool,
+    /// Compiled reads of the generations that registered since the start.
+    reads: std::sync::Mutex<HashMap<GenerationId, Arc<Reads>>>,
     writer: Mutex<Option<WriterHandle>>,
     task: Mutex<Option<JoinHandle<SqliteConnection>>>,
 }
@@ -79,9 +83,16 @@ impl SqliteStore {
             partitions,
             clock: options.clock,
             readers,
+            reads: std::sync::Mutex::default(),
             writer: Mutex::new(Some(writer)),
             task: Mutex::new(Some(task)),
         })
+    }
+
+    fn reads(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Arc<Reads>>> {
+        self.reads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn ask<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, StoreError> {
@@ -196,8 +207,11 @@ impl Store for SqliteStore {
 
     async fn register(&self, registration: Registration) -> Result<Generation, StoreError> {
         let now_us = self.clock.now_us();
-        self.ask(|reply| Job::Register(Box::new(registration), now_us, reply))
-            .await
+        let (generation, reads) = self
+            .ask(|reply| Job::Register(Box::new(registration), now_us, reply))
+            .await?;
+        self.reads().insert(generation.id, Arc::new(reads));
+        Ok(generation)
     }
 
     async fn index(&self, unit: Arc<IndexUnit>) -> Result<Applied, StoreError> {
@@ -219,7 +233,10 @@ impl Store for SqliteStore {
     }
 
     async fn read(&self, generation: GenerationId) -> Result<Box<dyn ReadSession>, StoreError> {
-        let session = read::SqliteReadSession::open(&self.readers, generation).await?;
+        let reads = self.reads().get(&generation).cloned().ok_or_else(|| {
+            StoreError::Refused(format!("generation {generation} is not registered"))
+        })?;
+        let session = SqliteReadSession::new(self.readers.clone(), reads);
         Ok(Box::new(session))
     }
 

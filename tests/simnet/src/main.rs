@@ -1,5 +1,6 @@
 //! `simnet`: the simulated network as a process, and as a recorder of pre-signed traffic.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -112,10 +113,10 @@ async fn emission(network: &Network, rate: u32, events: u64, stay: bool) -> anyh
     let drained = network
         .drained(Duration::from_millis(limits::SLOW_CONSUMER_MS))
         .await;
-    println!(
-        "{}",
-        serde_json::json!({ "done": true, "seq": seq, "drained": drained })
-    );
+    let done = serde_json::json!({ "done": true, "seq": seq, "drained": drained });
+    if writeln!(std::io::stdout(), "{done}").is_err() {
+        tracing::debug!("nobody reads the output any more");
+    }
     if stay {
         std::future::pending::<()>().await;
     }

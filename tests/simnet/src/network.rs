@@ -54,13 +54,14 @@ pub(crate) struct Shared {
     pub(crate) pds_endpoint: String,
     slow_consumer: Duration,
     emission: tokio::sync::Mutex<()>,
+    /// Everything that runs for the network, the stream's connections included.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// A running network. Dropping it stops it at once; [`Network::stop`] waits for its tasks.
 pub struct Network {
     shared: Arc<Shared>,
     urls: Urls,
-    tasks: TaskTracker,
 }
 
 impl Network {
@@ -84,12 +85,9 @@ impl Network {
             pds_endpoint: config.pds_endpoint.unwrap_or_else(|| urls.pds.clone()),
             slow_consumer: Duration::from_millis(config.slow_consumer_ms),
             emission: tokio::sync::Mutex::new(()),
-        });
-        let network = Network {
-            shared,
-            urls,
             tasks: TaskTracker::new(),
-        };
+        });
+        let network = Network { shared, urls };
         network.serve(host, http::router(Arc::clone(&network.shared)));
         network.serve(directory, plc::router(Arc::clone(&network.shared)));
         Ok(network)
@@ -103,7 +101,7 @@ impl Network {
         });
         let stop = self.shared.stop.clone();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        self.tasks.spawn(async move {
+        self.shared.tasks.spawn(async move {
             let served =
                 axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
             if let Err(error) = served.await {
@@ -189,7 +187,12 @@ impl Network {
         dropped
     }
 
-    /// Connections of the stream.
+    /// Connections of the stream so far, refused ones too: it rises when a reconnect was heard.
+    pub fn accepted(&self) -> u64 {
+        self.shared.consumers.accepted()
+    }
+
+    /// Connections of the stream that are open.
     pub fn connections(&self) -> usize {
         self.shared.consumers.len()
     }
@@ -209,15 +212,15 @@ impl Network {
     /// Closes every connection and both listeners, and waits for them.
     pub async fn stop(self) {
         self.shared.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 
     async fn in_background(
         &self,
         work: impl Future<Output = Result<u64>> + Send + 'static,
     ) -> Result<u64> {
-        let joined = self.tasks.spawn(work).await;
+        let joined = self.shared.tasks.spawn(work).await;
         joined.map_err(|error| Error::Inconsistent(format!("emission ended: {error}")))?
     }
 }

@@ -38,14 +38,18 @@ pub(crate) async fn subscribe(
     params: Params,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    match params.number("cursor") {
-        Ok(cursor) => upgrade.on_upgrade(move |socket| async move {
+    let cursor = match params.number("cursor") {
+        Ok(cursor) => cursor,
+        Err(error) => return XrpcError::into_response(error),
+    };
+    let tasks = shared.tasks.clone();
+    upgrade.on_upgrade(move |socket| {
+        tasks.track_future(async move {
             let (mut sink, mut stream) = socket.split();
             let end = connection(&shared, cursor, &mut sink, &mut stream).await;
             last_word(end, sink, stream).await;
-        }),
-        Err(error) => XrpcError::into_response(error),
-    }
+        })
+    })
 }
 
 async fn connection(

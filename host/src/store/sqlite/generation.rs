@@ -6,9 +6,17 @@ use aviary_manifest::Manifest;
 use sqlx::{Row, SqliteConnection};
 
 use super::plan;
+use super::read::Reads;
 use super::schema::{self, GenerationTables};
 use crate::store::gate;
 use crate::store::{Generation, GenerationId, Pos, Registration, StoreError};
+
+/// A generation at work.
+pub(super) struct Registered {
+    pub(super) generation: Generation,
+    pub(super) tables: GenerationTables,
+    pub(super) reads: Reads,
+}
 
 /// Finds or makes a generation. Reads are checked and planned in both cases: the host may be newer than the tables.
 pub(super) async fn register(
@@ -16,7 +24,7 @@ pub(super) async fn register(
     partitions: u16,
     registration: &Registration,
     now_us: i64,
-) -> Result<(Generation, GenerationTables), StoreError> {
+) -> Result<Registered, StoreError> {
     let manifest = &registration.manifest;
     let existing: Option<GenerationId> =
         sqlx::query("select id from generation where plugin = ?1 and digest = ?2")
@@ -29,13 +37,17 @@ pub(super) async fn register(
         Some(id) => GenerationTables::new(id, Arc::clone(manifest)),
         None => make(db, partitions, registration, now_us).await?,
     };
-    check_reads(db, &tables).await?;
+    let reads = compile_reads(db, &tables).await?;
     let generation = Generation {
         id: tables.id,
         positions: positions(db, tables.id).await?,
         is_new: existing.is_none(),
     };
-    Ok((generation, tables))
+    Ok(Registered {
+        generation,
+        tables,
+        reads,
+    })
 }
 
 async fn make(
@@ -98,23 +110,26 @@ async fn retire(db: &mut SqliteConnection, plugin: &str) -> Result<(), StoreErro
 }
 
 /// Checks and plans every read; all that is wrong is told at once.
-async fn check_reads(
+async fn compile_reads(
     db: &mut SqliteConnection,
     tables: &GenerationTables,
-) -> Result<(), StoreError> {
+) -> Result<Reads, StoreError> {
     let relations = schema::gate_schema(tables);
-    let mut wrong = Vec::new();
+    let (mut reads, mut wrong) = (Reads::new(), Vec::new());
     for read in &tables.manifest.reads {
         match gate::compile(read, &relations) {
             Err(error) => wrong.push(error.to_string()),
             Ok(compiled) => match plan::check_plan(db, &compiled).await {
                 Err(StoreError::Refused(message)) => wrong.push(message),
-                other => other?,
+                planned => {
+                    planned?;
+                    reads.insert(read.name.clone(), compiled);
+                }
             },
         }
     }
     if wrong.is_empty() {
-        Ok(())
+        Ok(reads)
     } else {
         Err(StoreError::Refused(wrong.join("\n")))
     }

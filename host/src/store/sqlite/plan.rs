@@ -71,9 +71,13 @@ fn objection(read: &CompiledRead, steps: &[Step], step: &Step) -> Option<String>
         return None;
     }
     let along_index = is_scan
-        && [" USING INDEX ", " USING COVERING INDEX ", " USING PRIMARY KEY"]
-            .iter()
-            .any(|w| rest.contains(w));
+        && [
+            " USING INDEX ",
+            " USING COVERING INDEX ",
+            " USING PRIMARY KEY",
+        ]
+        .iter()
+        .any(|w| rest.contains(w));
     if along_index && stops(read, steps, step) {
         return None;
     }

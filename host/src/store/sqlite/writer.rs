@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::archive::{self, ArchiveState};
 use super::generation;
 use super::intern::Interner;
+use super::read::Reads;
 use super::schema::GenerationTables;
 use super::{redo, rows, tombstones};
 use crate::store::{
@@ -31,7 +32,7 @@ pub(super) enum Job {
     Archive(ArchiveUnit, Reply<Archived>),
     Redo(Reply<RedoStep>),
     Index(Arc<IndexUnit>, Reply<Applied>),
-    Register(Box<Registration>, i64, Reply<Generation>),
+    Register(Box<Registration>, i64, Reply<(Generation, Reads)>),
     TrimTombstones(i64, Reply<u64>),
 }
 
@@ -206,11 +207,12 @@ impl Writer {
         &mut self,
         registration: &Registration,
         now_us: i64,
-    ) -> Result<Generation, StoreError> {
-        let (generation, tables) =
+    ) -> Result<(Generation, Reads), StoreError> {
+        let made =
             generation::register(&mut self.db, self.partitions, registration, now_us).await?;
-        self.generations.insert(generation.id, Arc::new(tables));
-        Ok(generation)
+        self.generations
+            .insert(made.generation.id, Arc::new(made.tables));
+        Ok((made.generation, made.reads))
     }
 
     async fn tables(&mut self, id: GenerationId) -> Result<Arc<GenerationTables>, StoreError> {

@@ -24,7 +24,7 @@ pub(crate) struct Consumer {
 /// Every connection.
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
-    next: AtomicU64,
+    accepted: AtomicU64,
     connected: Mutex<BTreeMap<u64, Arc<Consumer>>>,
 }
 
@@ -44,6 +44,11 @@ pub(crate) enum Admission {
 }
 
 impl Consumers {
+    /// Connections so far, refused ones too.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.connected().len()
     }
@@ -79,6 +84,7 @@ impl Admission {
     /// has what follows it, else from the oldest event. The window cannot move in between.
     pub(crate) fn of(shared: &Arc<Shared>, cursor: Option<u64>) -> Admission {
         let window = shared.window();
+        let number = shared.consumers.accepted.fetch_add(1, Ordering::Relaxed);
         let head = *shared.head.borrow();
         let from = match cursor {
             Some(cursor) if cursor > head => return Admission::Future(head),
@@ -89,7 +95,6 @@ impl Admission {
             taken: AtomicU64::new(from.max(window.forgotten())),
             ..Default::default()
         });
-        let number = shared.consumers.next.fetch_add(1, Ordering::Relaxed);
         shared
             .consumers
             .connected()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::ArchiveState;
 use crate::atproto::{Cid, Did, Nsid, RecordKey, Tid};
-use crate::entry::{Action, Commit, Entry, Op, Partition};
+use crate::entry::{Commit, Entry, Op, Partition};
 use crate::store::{ArchiveUnit, Pos};
 
 /// The commits of one unit, ready to be written.

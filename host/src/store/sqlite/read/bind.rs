@@ -59,7 +59,9 @@ pub(super) async fn arguments(
 }
 
 fn refused(number: usize, expected: &str, got: &str) -> StoreError {
-    StoreError::Refused(format!("parameter ${number}: expected {expected}, got {got}"))
+    StoreError::Refused(format!(
+        "parameter ${number}: expected {expected}, got {got}"
+    ))
 }
 
 fn check_length(number: usize, values: &[Value]) -> Result<(), StoreError> {

@@ -45,7 +45,9 @@ fn value(raw: SqliteValueRef<'_>, column: &Column) -> Result<(Value, usize), Sto
     match (kind.as_str(), column.ty) {
         ("INTEGER", ty) => {
             let n: i64 = decoded(raw)?;
-            integer(n, ty).map(|v| (v, 0)).ok_or_else(|| wrong("an integer"))
+            integer(n, ty)
+                .map(|v| (v, 0))
+                .ok_or_else(|| wrong("an integer"))
         }
         ("REAL", ColumnType::Real) => {
             let x: f64 = decoded(raw)?;
@@ -58,7 +60,9 @@ fn value(raw: SqliteValueRef<'_>, column: &Column) -> Result<(Value, usize), Sto
         ("TEXT", ty) => {
             let t: String = decoded(raw)?;
             let size = t.len();
-            text(t, ty).map(|v| (v, size)).ok_or_else(|| wrong("other text"))
+            text(t, ty)
+                .map(|v| (v, size))
+                .ok_or_else(|| wrong("other text"))
         }
         ("BLOB", ColumnType::Bytes) => {
             let b: Vec<u8> = decoded(raw)?;

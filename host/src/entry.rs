@@ -194,6 +194,8 @@ pub struct Desync {
     pub did: Did,
     /// Why, for the operator.
     pub reason: String,
+    /// The revision that the archive would need to have; none when not even that could be read.
+    pub rev: Option<Tid>,
     /// Where it was seen.
     pub source: Source,
     /// Its number there.

@@ -58,12 +58,9 @@ pub trait Store: Send + Sync + 'static {
         &self,
         partition: Partition,
         after: Pos,
-        collections: &[Nsid],
+        wants: Wants<'_>,
         limit: FeedLimit,
     ) -> Result<FeedBatch, StoreError>;
-
-    /// The collections that the archive holds.
-    async fn collections(&self) -> Result<Vec<Nsid>, StoreError>;
 
     /// Makes a plugin's tables and views, checks and plans its reads, and gives its generation. The same
     /// [`Registration`] again gives the same generation, with its positions.

@@ -12,6 +12,8 @@ mod component;
 mod components;
 mod frame;
 mod lexicon;
+mod recording;
+mod replay;
 mod sandbox;
 mod simnet;
 mod syntax;

@@ -12,13 +12,38 @@ async fn replayed(recording: &Recording, dir: &std::path::Path) -> HostProcess {
     let plugins_dir = plugins.path().to_str().expect("utf-8");
     let store = "sqlite://store.db";
     let frames = frames.to_str().expect("utf-8");
-    let args = ["replay", frames, "--store", store, "--archive", "all", "--plugins", plugins_dir, "--json"];
-    let out = host::command(&args, dir).output().await.expect("aviary replay");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let args = [
+        "replay",
+        frames,
+        "--store",
+        store,
+        "--archive",
+        "all",
+        "--plugins",
+        plugins_dir,
+        "--json",
+    ];
+    let out = host::command(&args, dir)
+        .output()
+        .await
+        .expect("aviary replay");
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).expect("a JSON summary");
     eprintln!("replay: {summary}");
-    assert_eq!(summary["rejected"], serde_json::json!({}), "a real network's frames were refused");
-    HostProcess::serve(&["--no-ingest", "--store", store, "--plugins", plugins_dir], dir).await
+    assert_eq!(
+        summary["rejected"],
+        serde_json::json!({}),
+        "a real network's frames were refused"
+    );
+    HostProcess::serve(
+        &["--no-ingest", "--store", store, "--plugins", plugins_dir],
+        dir,
+    )
+    .await
 }
 
 async fn agrees(host: &HostProcess, truth: &Truth) -> usize {
@@ -31,17 +56,29 @@ async fn agrees(host: &HostProcess, truth: &Truth) -> usize {
         for collection in &collections {
             let listed = http::list_records(&host.url, did, collection).await;
             if account.status != "active" {
-                assert!(listed.is_err(), "{did} is {} and shows {collection}", account.status);
+                assert!(
+                    listed.is_err(),
+                    "{did} is {} and shows {collection}",
+                    account.status
+                );
                 continue;
             }
             let expected = account.collections.get(*collection);
             let listed = listed.unwrap_or_default();
             let mut rkeys: Vec<&String> = expected.map(|e| e.keys().collect()).unwrap_or_default();
             rkeys.sort_by(|a, b| b.as_bytes().cmp(a.as_bytes()));
-            assert_eq!(listed.iter().map(|r| &r.0).collect::<Vec<_>>(), rkeys, "{did} {collection}");
+            assert_eq!(
+                listed.iter().map(|r| &r.0).collect::<Vec<_>>(),
+                rkeys,
+                "{did} {collection}"
+            );
             for (rkey, cid, value) in &listed {
                 let expected = &expected.expect("records")[rkey];
-                assert_eq!((cid, value), (&expected.cid, &expected.value), "{did} {collection} {rkey}");
+                assert_eq!(
+                    (cid, value),
+                    (&expected.cid, &expected.value),
+                    "{did} {collection} {rkey}"
+                );
                 compared += 1;
             }
         }
@@ -56,9 +93,16 @@ async fn every_record_of_the_small_recording_is_what_the_pds_says() {
     let dir = tempfile::tempdir().expect("a folder");
     let host = replayed(&recording, dir.path()).await;
     let compared = agrees(&host, &truth).await;
-    let expected: usize = truth.values().flat_map(|a| a.collections.values()).map(|c| c.len()).sum();
+    let expected: usize = truth
+        .values()
+        .flat_map(|a| a.collections.values())
+        .map(|c| c.len())
+        .sum();
     assert_eq!(compared, expected);
-    assert!(compared > 300, "only {compared} records: not the recording we know");
+    assert!(
+        compared > 300,
+        "only {compared} records: not the recording we know"
+    );
     assert_eq!(host.stop().await, Some(0));
 
     // Nothing but the truth: what is left beside it belongs to accounts that are hidden.
@@ -84,20 +128,36 @@ async fn plugin_tables_are_a_function_of_the_true_records() {
     let statuses: BTreeSet<String> = truth
         .iter()
         .flat_map(|(did, account)| {
-            let records = account.collections.get("xyz.statusphere.status").into_iter().flatten();
+            let records = account
+                .collections
+                .get("xyz.statusphere.status")
+                .into_iter()
+                .flatten();
             records.map(move |(rkey, _)| format!("at://{did}/xyz.statusphere.status/{rkey}"))
         })
         .collect();
-    let indexed: BTreeSet<String> = dump["statusphere.status"]
+    let indexed: BTreeSet<String> = dump["statusphere.statuses"]
         .iter()
         .filter_map(|line| line.split(" | ").next().map(str::to_owned))
         .collect();
     let dead = |plugin: &str| -> BTreeSet<String> {
         let letters = dump["dead_letter"].iter().filter(|l| l.starts_with(plugin));
-        letters.filter_map(|l| l.split(" | ").nth(1).map(str::to_owned)).collect()
+        letters
+            .filter_map(|l| l.split(" | ").nth(1).map(str::to_owned))
+            .collect()
     };
-    let lost: Vec<_> = statuses.difference(&indexed).filter(|u| !dead("statusphere").contains(*u)).collect();
-    assert!(lost.is_empty(), "neither indexed nor a dead letter: {lost:?}");
+    let lost: Vec<_> = statuses
+        .difference(&indexed)
+        .filter(|u| !dead("statusphere").contains(*u))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "neither indexed nor a dead letter: {} of {}, such as {:?}; indexed {:?}",
+        lost.len(),
+        statuses.len(),
+        lost.first(),
+        indexed.first()
+    );
     assert!(indexed.is_subset(&statuses), "rows without a record");
     assert!(!indexed.is_empty());
 }

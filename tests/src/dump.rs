@@ -1,16 +1,44 @@
 //! Every table of a SQLite store as sorted text, interned ids decoded, so that two stores can be compared.
 //!
-//! Left out, because they may differ between two runs over the same input: pos, first-seen times, interned ids.
+//! Left out, because they may differ between two runs over the same input: pos, first-seen times (also where a plugin
+//! took one for a time of its own), interned ids.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use aviary_manifest::{ColumnType, Manifest};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column as _, Connection, Row, TypeInfo, ValueRef};
 
 /// Rows by table, sorted: `record`, `account`, `dead_letter`, and `PLUGIN.TABLE` for plugins.
 pub type Dump = BTreeMap<String, Vec<String>>;
+
+/// Asserts that two dumps are equal, showing the first lines that are not.
+///
+/// # Panics
+/// When they are not.
+pub fn assert_same(left: &Dump, right: &Dump) {
+    let mut differences = Vec::new();
+    for table in left.keys().chain(right.keys()).collect::<BTreeSet<_>>() {
+        let (a, b) = (left.get(table), right.get(table));
+        let (a, b): (BTreeSet<_>, BTreeSet<_>) = (
+            a.into_iter().flatten().collect(),
+            b.into_iter().flatten().collect(),
+        );
+        differences.extend(
+            a.difference(&b)
+                .take(3)
+                .map(|l| format!("left only, {table}: {l}")),
+        );
+        differences.extend(
+            b.difference(&a)
+                .take(3)
+                .map(|l| format!("right only, {table}: {l}")),
+        );
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(left, right, "equal as sets, but a row stands twice");
+}
 
 /// Reads a store that nobody writes at the moment.
 ///
@@ -94,12 +122,13 @@ async fn dump_generation(
     for table in &manifest.tables {
         let mut types = vec![Some(ColumnType::AtUri)];
         types.extend(table.columns.iter().map(|c| Some(c.ty)));
+        types.push(Some(ColumnType::Time));
         let columns: String = table
             .columns
             .iter()
             .map(|c| format!(", \"{}\"", c.name))
             .collect();
-        let sql = format!("select _u{columns} from \"g{id}_{}\"", table.name);
+        let sql = format!("select _u{columns}, _seen from \"g{id}_{}\"", table.name);
         dump.insert(
             format!("{}.{}", manifest.name, table.name),
             rows(db, &sql, &types, names).await,
@@ -141,9 +170,15 @@ async fn rows(
     let mut lines: Vec<String> = found
         .iter()
         .map(|row| {
-            let cells: Vec<String> = (0..row.len())
+            let mut cells: Vec<String> = (0..row.len())
                 .map(|at| cell(row, at, types.get(at).copied().flatten(), names))
                 .collect();
+            if row.columns().last().is_some_and(|c| c.name() == "_seen") {
+                let seen = cells.pop().unwrap_or_default();
+                for cell in cells.iter_mut().filter(|c| **c == seen) {
+                    "(first seen)".clone_into(cell);
+                }
+            }
             cells.join(" | ")
         })
         .collect();

@@ -6,8 +6,8 @@ use super::IngestError;
 use super::commit;
 use super::marks::Marks;
 use super::scope::Scope;
-use crate::atproto::Did;
 use crate::atproto::frame::{self, Frame};
+use crate::atproto::{Did, Tid};
 use crate::entry::{AccountEvent, Desync, Entry, IdentityEvent, Source, partition_of};
 use crate::queue::Queue;
 use crate::telemetry::{Counter, Counters};
@@ -77,8 +77,8 @@ impl Intake {
                 let hint = frame::hint(message);
                 tracing::warn!(at, seq = hint.seq, did = ?hint.did, %error, "ingest.frame_refused: a frame does not decode");
                 if let (Some(did), Some(seq)) = (hint.did, hint.seq) {
-                    self.desync(did, seq, format!("a frame did not decode: {error}"))
-                        .await?;
+                    let reason = format!("a frame did not decode: {error}");
+                    self.desync(did, None, seq, reason).await?;
                 }
                 return Ok(Accepted::Refused);
             }
@@ -115,14 +115,14 @@ impl Intake {
                     self.counters.reject(error.reason());
                     let did = &c.repo;
                     tracing::warn!(at, seq = c.seq, %did, %error, "ingest.commit_refused: a commit cannot be used");
-                    self.desync(c.repo.clone(), c.seq, error.to_string())
+                    self.desync(c.repo, Some(c.rev), c.seq, error.to_string())
                         .await?;
                     return Ok(Accepted::Refused);
                 }
             },
             Frame::Sync(s) => {
                 let reason = format!("#sync announced rev {}", s.rev);
-                self.desync(s.did, s.seq, reason).await?;
+                self.desync(s.did, Some(s.rev), s.seq, reason).await?;
             }
             Frame::Identity(i) => {
                 let event = IdentityEvent {
@@ -172,11 +172,18 @@ impl Intake {
         Ok(Accepted::Next)
     }
 
-    async fn desync(&self, did: Did, seq: i64, reason: String) -> Result<(), IngestError> {
+    async fn desync(
+        &self,
+        did: Did,
+        rev: Option<Tid>,
+        seq: i64,
+        reason: String,
+    ) -> Result<(), IngestError> {
         let source = self.source.clone();
         let desync = Desync {
             did,
             reason,
+            rev,
             source,
             seq,
         };

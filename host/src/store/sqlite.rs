@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use super::{
     Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
     Heads, IndexUnit, PartitionHead, Pos, ReadSession, RecordRow, RedoStep, Registration, RepoPage,
-    Store, StoreError,
+    Store, StoreError, Wants,
 };
 use crate::atproto::{AtUri, Did, Nsid, RecordKey};
 use crate::clock::Clock;
@@ -187,22 +187,10 @@ impl Store for SqliteStore {
         &self,
         partition: Partition,
         after: Pos,
-        collections: &[Nsid],
+        wants: Wants<'_>,
         limit: FeedLimit,
     ) -> Result<FeedBatch, StoreError> {
-        feed::changes_after(&self.readers, partition, after, collections, limit).await
-    }
-
-    async fn collections(&self) -> Result<Vec<Nsid>, StoreError> {
-        sqlx::query("select nsid from collection")
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(|row| {
-                Nsid::parse(row.get(0))
-                    .map_err(|e| StoreError::Corrupt(format!("a collection: {e}")))
-            })
-            .collect()
+        feed::changes_after(&self.readers, partition, after, wants, limit).await
     }
 
     async fn register(&self, registration: Registration) -> Result<Generation, StoreError> {

@@ -7,9 +7,9 @@ use aviary::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use aviary::entry::{Partition, Source};
 use aviary::limits;
 use aviary::store::{
-    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, Generation, GenerationId, Heads,
-    IndexUnit, Param, Pos, ReadPage, ReadSession, RecordRow, Registration, RepoPage, Store,
-    StoreError, Value,
+    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
+    Heads, IndexUnit, Param, Pos, ReadPage, ReadSession, RecordRow, RedoStep, Registration,
+    RepoPage, Store, StoreError, Value, Wants,
 };
 
 /// What was asked of it.
@@ -71,9 +71,6 @@ impl Store for Reading {
     fn partitions(&self) -> u16 {
         1
     }
-    async fn open_epoch(&self) -> Result<Heads, StoreError> {
-        Err(StoreError::Closed)
-    }
     async fn heads(&self) -> Result<Heads, StoreError> {
         Err(StoreError::Closed)
     }
@@ -83,25 +80,22 @@ impl Store for Reading {
     async fn archive(&self, _: ArchiveUnit) -> Result<Archived, StoreError> {
         Err(StoreError::Closed)
     }
-    async fn redo_step(&self) -> Result<bool, StoreError> {
+    async fn redo_step(&self) -> Result<RedoStep, StoreError> {
         Err(StoreError::Closed)
     }
     async fn changes_after(
         &self,
         _: Partition,
         _: Pos,
-        _: &[Nsid],
-        _: usize,
+        _: Wants<'_>,
+        _: FeedLimit,
     ) -> Result<FeedBatch, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn collections(&self) -> Result<Vec<Nsid>, StoreError> {
         Err(StoreError::Closed)
     }
     async fn register(&self, _: Registration) -> Result<Generation, StoreError> {
         Err(StoreError::Closed)
     }
-    async fn index(&self, _: IndexUnit) -> Result<Applied, StoreError> {
+    async fn index(&self, _: Arc<IndexUnit>) -> Result<Applied, StoreError> {
         Err(StoreError::Closed)
     }
     async fn positions(&self, _: GenerationId) -> Result<Vec<Pos>, StoreError> {
@@ -124,9 +118,6 @@ impl Store for Reading {
         Err(StoreError::Closed)
     }
     async fn trim_tombstones(&self, _: i64) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn row_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
         Err(StoreError::Closed)
     }
     async fn close(&self) {}

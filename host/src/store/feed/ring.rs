@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::{Change, FeedBatch, Pos};
-use crate::atproto::Nsid;
 use crate::entry::Partition;
 use crate::limits;
 use crate::store::{Archived, Heads, Store, StoreError};
@@ -145,15 +144,8 @@ impl Feed {
         if let Some(batch) = self.from_memory(partition, after, wants, limit) {
             return Ok(batch);
         }
-        let wanted: Vec<Nsid> = self
-            .store
-            .collections()
-            .await?
-            .into_iter()
-            .filter(|c| wants(c.as_str()))
-            .collect();
         self.store
-            .changes_after(partition, after, &wanted, limit)
+            .changes_after(partition, after, wants, limit)
             .await
     }
 

@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use crate::entry::Partition;
-use crate::store::{Change, ChangeState, FeedBatch, FeedLimit, Pos, StoreError};
+use crate::store::{Change, ChangeState, FeedBatch, FeedLimit, Pos, StoreError, Wants};
 
 const COLUMNS: &str = "select r.pos, r.id, r.did_id, d.did, c.nsid, r.rkey, r.rev, r.cid, r.seen_us, r.body \
      from record r cross join did d on d.id = r.did_id cross join collection c on c.id = r.coll_id";
@@ -19,7 +19,7 @@ pub(super) async fn changes_after(
     readers: &SqlitePool,
     partition: Partition,
     after: Pos,
-    collections: &[Nsid],
+    wants: Wants<'_>,
     limit: FeedLimit,
 ) -> Result<FeedBatch, StoreError> {
     // One snapshot: the head that is reported covers exactly what was looked at.
@@ -29,7 +29,7 @@ pub(super) async fn changes_after(
         .fetch_one(&mut *snapshot)
         .await?
         .get(0);
-    let coll_ids = collection_ids(&mut snapshot, collections).await?;
+    let coll_ids = collection_ids(&mut snapshot, wants).await?;
     let (mut changes, cut) = scan(&mut snapshot, partition, after, &coll_ids, limit).await?;
     let through = match (cut, changes.last()) {
         (true, Some(last)) => {
@@ -49,19 +49,15 @@ pub(super) async fn changes_after(
     Ok(FeedBatch { changes, through })
 }
 
-async fn collection_ids(
-    db: &mut SqliteConnection,
-    collections: &[Nsid],
-) -> Result<String, StoreError> {
-    let mut ids = Vec::with_capacity(collections.len());
-    for nsid in collections {
-        let row = sqlx::query("select id from collection where nsid = ?1")
-            .bind(nsid.as_str())
-            .fetch_optional(&mut *db)
-            .await?;
-        ids.extend(row.map(|r| r.get::<i64, _>(0)));
-    }
-    Ok(super::bulk::id_list(&ids))
+/// Of the same snapshot as the scan: a collection that came in between would otherwise be passed over for good.
+async fn collection_ids(db: &mut SqliteConnection, wants: Wants<'_>) -> Result<String, StoreError> {
+    let rows = sqlx::query("select id, nsid from collection")
+        .fetch_all(db)
+        .await?;
+    let wanted = rows.iter().filter(|row| wants(row.get(1)));
+    Ok(super::bulk::id_list(
+        &wanted.map(|row| row.get(0)).collect::<Vec<i64>>(),
+    ))
 }
 
 /// Changes in pos order up to the limit; whether the limit cut them.

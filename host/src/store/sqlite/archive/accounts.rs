@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use crate::atproto::Did;
-use crate::entry::{AccountEvent, Desync, Entry, IdentityEvent};
+use crate::entry::{AccountEvent, Desync, Entry, IdentityEvent, Partition};
 use crate::store::{ArchiveUnit, StoreError};
 
 /// Applies every entry that is not a commit or a mark. Says whether an account's visibility changed.
@@ -17,11 +17,13 @@ pub(super) async fn apply(
     did_ids: &HashMap<Did, i64>,
 ) -> Result<bool, StoreError> {
     let mut redo = false;
-    for (_, entry) in unit.entries.iter() {
+    for (partition, entry) in unit.entries.iter() {
         match entry {
             Entry::Account(event) => redo |= account(db, event, did_ids[&event.did]).await?,
             Entry::Identity(event) => identity(db, event, did_ids[&event.did]).await?,
-            Entry::Desync(event) => desync(db, event, did_ids[&event.did], unit.now_us).await?,
+            Entry::Desync(event) => {
+                desync(db, *partition, event, did_ids[&event.did], unit.now_us).await?;
+            }
             Entry::Commit(_) | Entry::Mark { .. } => {}
         }
     }
@@ -92,16 +94,25 @@ async fn identity(
     Ok(())
 }
 
+/// Marks a repository that has a state, unless the archive has what was missing: by rev, or, where not even that could
+/// be read, because this place of the stream was passed before.
 async fn desync(
     db: &mut SqliteConnection,
+    partition: Partition,
     event: &Desync,
     did_id: i64,
     now_us: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("update repo set state = 1, reason = ?2, state_us = ?3 where did_id = ?1")
+    let sql = "update repo set state = 1, reason = ?2, state_us = ?3 where did_id = ?1 and (?4 is null or rev < ?4) \
+         and not exists (select 1 from mark m where m.source = ?5 and m.part = ?6 and m.seq >= ?7)";
+    sqlx::query(sql)
         .bind(did_id)
         .bind(&event.reason)
         .bind(now_us)
+        .bind(event.rev.map(|rev| rev.as_str().to_owned()))
+        .bind(&*event.source.0)
+        .bind(i64::from(partition))
+        .bind(event.seq)
         .execute(db)
         .await?;
     Ok(())

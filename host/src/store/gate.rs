@@ -20,6 +20,8 @@ mod types;
 mod union;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use aviary_manifest::{Column, ColumnType, Read};

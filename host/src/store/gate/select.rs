@@ -29,6 +29,8 @@ pub(super) struct Rowset {
     pub(super) sql: String,
     /// Its columns.
     pub(super) columns: Vec<SourceColumn>,
+    /// Whether it always has exactly one row.
+    pub(super) is_one: bool,
 }
 
 /// One item of a SELECT list.
@@ -48,6 +50,7 @@ pub(super) struct Core {
     /// From FROM to HAVING.
     pub(super) tail: String,
     pub(super) has_keys: bool,
+    pub(super) has_having: bool,
     pub(super) aggregate: bool,
 }
 
@@ -234,6 +237,7 @@ impl Compiler<'_> {
             outs,
             tail,
             has_keys: false,
+            has_having: false,
             aggregate: false,
         })
     }
@@ -330,6 +334,7 @@ impl Compiler<'_> {
             outs,
             tail,
             has_keys,
+            has_having: having.is_some(),
         };
         for out in &core.outs {
             self.check_grouped(&core, &out.value, "SELECT")?;
@@ -493,7 +498,11 @@ impl Compiler<'_> {
             items.join(", "),
             core.tail
         );
-        Rowset { sql, columns }
+        Rowset {
+            sql,
+            columns,
+            is_one: core.aggregate && !core.has_keys && !core.has_having && limit.is_empty(),
+        }
     }
 
     /// Learns whether a SELECT stops by itself when an index gives its rows in order.

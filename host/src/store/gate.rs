@@ -7,6 +7,7 @@
 mod aggregates;
 mod compare;
 mod compiler;
+mod core;
 mod dialect;
 mod expr;
 mod from;

@@ -102,85 +102,87 @@ async fn a_page_searches_its_index_and_sorts_only_ties() {
     assert!(!all.contains("USE TEMP B-TREE FOR ORDER BY"), "{all}");
 }
 
+/// Parameters, columns, SQL, and what the refusal has to say.
+const WALKS: &[(&str, &str, &str, &str)] = &[
+    (
+        "",
+        "n integer",
+        "select count(*) from status",
+        "whole table status: narrow it",
+    ),
+    (
+        "",
+        "n integer",
+        "select count(*) from status",
+        "declare a count in [[counts]]",
+    ),
+    (
+        "",
+        "n integer",
+        "select count(*) from by_status where n > n - 1",
+        "by_status",
+    ),
+    (
+        "real",
+        "u at-uri",
+        "select _uri from status where score > $1",
+        r#"whole table status: declare an index such as indexes = [["score"]]"#,
+    ),
+    (
+        "text",
+        "u at-uri",
+        "select _uri from status where _did = $1",
+        "whole table status",
+    ),
+    (
+        "did",
+        "u at-uri",
+        "select _uri from status where _did = $1 order by score desc nulls last",
+        r#"[["_did", "score desc"]]"#,
+    ),
+    (
+        "",
+        "u at-uri",
+        "select _uri from status order by created_at desc",
+        "add ORDER BY and LIMIT",
+    ),
+    ("", "u at-uri", "select _uri from status limit 5", "status"),
+    (
+        "",
+        "s text, n integer",
+        "select status, count(*) from status group by status order by 2 desc limit 5",
+        "all of status",
+    ),
+    (
+        "at-uri",
+        "n integer",
+        "select count(*) from status a join likes b on a._did = b._did where b.subject = $1",
+        "whole table status",
+    ),
+    (
+        "",
+        "n integer",
+        "select 1 where exists (select 1 from likes where created_at > 5)",
+        "likes",
+    ),
+    (
+        "",
+        "u at-uri",
+        "select x.u from (select _uri as u from status) x order by x.u limit 1",
+        "status",
+    ),
+    (
+        "",
+        "n integer",
+        "select n from by_status where n in (select count(*) from likes)",
+        "likes",
+    ),
+];
+
 #[tokio::test]
 async fn walks_through_a_table_are_refused_with_advice() {
     let mut db = Database::open(1).await;
-    let cases = [
-        (
-            "",
-            "n integer",
-            "select count(*) from status",
-            "whole table status: narrow it",
-        ),
-        (
-            "",
-            "n integer",
-            "select count(*) from status",
-            "declare a count in [[counts]]",
-        ),
-        (
-            "",
-            "n integer",
-            "select count(*) from by_status where n > n - 1",
-            "by_status",
-        ),
-        (
-            "real",
-            "u at-uri",
-            "select _uri from status where score > $1",
-            r#"whole table status: declare an index such as indexes = [["score"]]"#,
-        ),
-        (
-            "text",
-            "u at-uri",
-            "select _uri from status where _did = $1",
-            "whole table status",
-        ),
-        (
-            "did",
-            "u at-uri",
-            "select _uri from status where _did = $1 order by score desc nulls last",
-            r#"[["_did", "score desc"]]"#,
-        ),
-        (
-            "",
-            "u at-uri",
-            "select _uri from status order by created_at desc",
-            "add ORDER BY and LIMIT",
-        ),
-        ("", "u at-uri", "select _uri from status limit 5", "status"),
-        (
-            "",
-            "s text, n integer",
-            "select status, count(*) from status group by status order by 2 desc limit 5",
-            "all of status",
-        ),
-        (
-            "at-uri",
-            "n integer",
-            "select count(*) from status a join likes b on a._did = b._did where b.subject = $1",
-            "whole table status",
-        ),
-        (
-            "",
-            "n integer",
-            "select 1 where exists (select 1 from likes where created_at > 5)",
-            "likes",
-        ),
-        (
-            "",
-            "u at-uri",
-            "select x.u from (select _uri as u from status) x order by x.u limit 1",
-            "status",
-        ),
-        (
-            "",
-            "n integer",
-            "select n from by_status where n in (select count(*) from likes)",
-            "likes",
-        ),
-    ];
-    for (params, returns, sql, expected) in cases {
+    for (params, returns, sql, expected) in WALKS {
         let objection = objection_to(&mut db, params, returns, sql).await;
         let message = objection.unwrap_or_else(|| panic!("{sql} was accepted"));
         assert!(message.contains(expected), "{sql}\n  {message}");

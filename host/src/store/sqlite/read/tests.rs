@@ -56,8 +56,7 @@ const fn plain(returns: &'static str, sql: &'static str, rows: &'static [&'stati
 }
 
 /// Reads with the rows that the few rows of the fixture give by hand.
-fn good() -> Vec<Good> {
-    vec![
+const GOOD: &[Good] = &[
         // Typed values, hidden accounts left out, order by text where times tie.
         plain(
             "u at-uri, d did, c text, r text, s time, t text, at time, sub at-uri?, score real?, j json?, o boolean, b bytes?",
@@ -255,14 +254,13 @@ fn good() -> Vec<Good> {
         ),
         // The host's own relations.
         plain("u at-uri, c text", "select _uri, collection from record where rkey = '2'", &["amy/2 x.y.status"]),
-    ]
-}
+];
 
 #[tokio::test]
 async fn good_reads_give_their_rows() {
     let db = Database::open(1).await;
     let mut wrong = Vec::new();
-    for case in good() {
+    for case in GOOD {
         let compiled = compiled(case.params, case.returns, case.sql);
         let mut session = db.session(&[&compiled]);
         match session.run("0", (case.values)()).await {

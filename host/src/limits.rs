@@ -104,7 +104,7 @@ pub const READ_BYTES_MAX: usize = 4 << 20;
 pub const READ_MS_MAX: u64 = 500;
 /// SQL text of one named read (bytes) (ours: it bounds the recursion over its tree too). A longer one is refused.
 pub const READ_SQL_BYTES_MAX: usize = 8 << 10;
-/// Nesting of one named read's SQL (ours). Deeper SQL is refused.
+/// Nesting of one named read's SQL, and SELECTs of one UNION in it (ours). More is refused.
 pub const READ_SQL_DEPTH_MAX: usize = 100;
 /// Virtual machine steps of SQLite between two looks at a read's deadline (ours: some microseconds).
 pub const READ_STEPS_PER_LOOK: i32 = 1_000;

@@ -11,6 +11,7 @@ mod cbor;
 mod component;
 mod components;
 mod frame;
+mod gate;
 mod lexicon;
 mod recording;
 mod replay;

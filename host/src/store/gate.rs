@@ -7,6 +7,7 @@
 mod aggregates;
 mod compare;
 mod compiler;
+mod core;
 mod dialect;
 mod expr;
 mod from;
@@ -19,6 +20,8 @@ mod select;
 mod types;
 mod union;
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -106,7 +106,7 @@ impl Compiler<'_> {
                 "{name} over(…) takes PARTITION BY and ORDER BY only"
             ));
         };
-        let (call, ty, nullable, is_id, arg) = self.window_call(name, args)?;
+        let (call, ty, nullable, arg) = self.window_call(name, args)?;
         let mut parts: Vec<Typed> = arg.into_iter().collect();
         let mut spec = Vec::new();
         if !partition_by.is_empty() {
@@ -132,7 +132,7 @@ impl Compiler<'_> {
         let parts: Vec<&Typed> = parts.iter().collect();
         let sql = format!("({call} over ({}))", spec.join(" "));
         Ok(Typed {
-            form: if is_id { Form::Id } else { Form::Plain },
+            window: true,
             ..Typed::new(sql, ty, nullable, &parts)
         })
     }
@@ -141,14 +141,14 @@ impl Compiler<'_> {
         &mut self,
         name: &str,
         args: &Args<'_>,
-    ) -> Checked<(String, ColumnType, bool, bool, Option<Typed>)> {
+    ) -> Checked<(String, ColumnType, bool, Option<Typed>)> {
         let list = match args {
             Args::List(list, false) => &list[..],
             _ => return Err(format!("{name} over(…) does not take * or DISTINCT")),
         };
         match (name, list) {
             ("row_number" | "rank" | "dense_rank", []) => {
-                Ok((format!("{name}()"), ColumnType::Integer, false, false, None))
+                Ok((format!("{name}()"), ColumnType::Integer, false, None))
             }
             ("lag" | "lead", [value, rest @ ..]) if rest.len() <= 1 => {
                 let value = self.expr(value)?;
@@ -160,9 +160,8 @@ impl Compiler<'_> {
                     [offset, ..] => steps(offset)
                         .ok_or_else(|| format!("{name} takes an offset written out"))?,
                 };
-                let is_id = value.form == Form::Id;
-                let sql = format!("{name}({}, {offset})", self.fit(&value, is_id));
-                Ok((sql, ty, true, is_id, Some(value)))
+                let sql = format!("{name}({}, {offset})", self.text(&value));
+                Ok((sql, ty, true, Some(value)))
             }
             _ => Err(format!(
                 "{name} over(…) is not allowed: expected row_number() rank() dense_rank() lag(x) lead(x)"

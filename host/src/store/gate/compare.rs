@@ -267,7 +267,12 @@ impl Compiler<'_> {
         Ok(Typed {
             form: if column.is_id { Form::Id } else { Form::Plain },
             columns: outer,
-            ..Typed::new(format!("({})", rows.sql), ty, true, &[])
+            ..Typed::new(
+                format!("({})", rows.sql),
+                ty,
+                column.nullable || !rows.is_one,
+                &[],
+            )
         })
     }
 }

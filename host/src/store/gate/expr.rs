@@ -210,7 +210,8 @@ impl Compiler<'_> {
         if let Some(otherwise) = otherwise {
             values.push(self.expr(otherwise)?);
         }
-        let (ty, is_id) = self.one_type(&values, "CASE")?;
+        let (ty, mut is_id) = self.one_type(&values, "CASE")?;
+        is_id &= !parts.iter().any(|p| p.aggregate || p.window);
         let mut sql = String::from("case");
         for (test, value) in tests.iter().zip(&values) {
             sql += &format!(" when {test} then {}", self.fit(value, is_id));
@@ -227,12 +228,14 @@ impl Compiler<'_> {
         })
     }
 
-    /// The one type of several branches, and whether all of them can stay ids.
+    /// The one type of several branches, and whether all of them can stay ids. An id that depends on an aggregate
+    /// or a window cannot: its text would be asked for by a subquery, where those mean something else.
     pub(super) fn one_type(&self, values: &[Typed], what: &str) -> Checked<(ColumnType, bool)> {
         let refs: Vec<&Typed> = values.iter().collect();
         let ty = unify(&refs, what)?
             .ok_or_else(|| format!("{what} is always NULL: expected a value in one branch"))?;
-        Ok((ty, stays_id(&refs, ty)))
+        let is_plain = !refs.iter().any(|v| v.aggregate || v.window);
+        Ok((ty, is_plain && stays_id(&refs, ty)))
     }
 
     fn cast(&mut self, inner: &Expr, to: &DataType) -> Checked<Typed> {

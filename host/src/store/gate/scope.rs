@@ -131,6 +131,7 @@ pub(super) fn reference(level: usize, emitted: &str, column: &SourceColumn) -> T
         form: if column.is_id { Form::Id } else { Form::Plain },
         literal: false,
         aggregate: false,
+        window: false,
         bare: true,
         columns: vec![ColumnUse {
             level,

@@ -42,6 +42,8 @@ pub(super) struct Typed {
     pub(super) literal: bool,
     /// Contains an aggregate of its own SELECT.
     pub(super) aggregate: bool,
+    /// Contains a window function of its own SELECT.
+    pub(super) window: bool,
     /// Nothing but one column.
     pub(super) bare: bool,
     /// Columns outside of aggregates.
@@ -58,6 +60,7 @@ impl Typed {
             form: Form::Plain,
             literal: false,
             aggregate: parts.iter().any(|p| p.aggregate),
+            window: parts.iter().any(|p| p.window),
             bare: false,
             columns: parts.iter().flat_map(|p| p.columns.clone()).collect(),
         }

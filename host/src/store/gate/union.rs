@@ -12,6 +12,7 @@ use super::from::{alias_of, renamed};
 use super::scope::{Cte, Level, SourceColumn};
 use super::select::{Core, Rowset, Want};
 use super::types::{Checked, Typed, unify};
+use crate::limits;
 
 /// One SELECT of a compound, with the operator before it.
 enum Leaf<'a> {
@@ -62,7 +63,11 @@ impl Compiler<'_> {
             sql += operator;
             sql += &self.render(core, &ids, "", "").sql;
         }
-        Rowset { sql, columns }
+        Rowset {
+            sql,
+            columns,
+            is_one: false,
+        }
     }
 
     /// The emitted WITH clause, trailing space included; its tables are in scope afterwards.
@@ -138,6 +143,7 @@ impl Compiler<'_> {
             return Err(shape.into());
         }
         self.queries += 1;
+        self.note_bounds(false);
         let mark = self.binds.len();
         let mut state: Option<Vec<SourceColumn>> = None;
         // Each round widens at least one column in form, nullability or type, or is the last.
@@ -194,6 +200,12 @@ impl Compiler<'_> {
 
 /// The leaves of a compound from left to right.
 fn collect<'a>(body: &'a SetExpr, leaves: &mut Vec<(&'static str, Leaf<'a>)>) -> Checked<()> {
+    if leaves.len() > limits::READ_SQL_DEPTH_MAX {
+        return Err(format!(
+            "a UNION has more than {} SELECTs",
+            limits::READ_SQL_DEPTH_MAX
+        ));
+    }
     match body {
         SetExpr::Select(select) => leaves.push(("", Leaf::Select(select))),
         SetExpr::Query(query) => leaves.push(("", Leaf::Query(query))),

@@ -210,4 +210,6 @@ pub(super) fn database_error(error: &sqlx::Error) -> StoreError {
 }
 
 #[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -77,6 +77,33 @@ impl ArchiveMode {
     }
 }
 
+/// Where a source is begun of which the store has no cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartAt {
+    /// With what happens from now on.
+    #[default]
+    Now,
+    /// With the oldest event that the source still has.
+    Oldest,
+}
+
+impl StartAt {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Oldest => "oldest",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Now, Self::Oldest]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

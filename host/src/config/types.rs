@@ -97,6 +97,15 @@ impl StartAt {
         }
     }
 
+    /// The cursor to ask a source for that has none saved; none asks for what happens from now on.
+    #[must_use]
+    pub fn cursor(self) -> Option<i64> {
+        match self {
+            Self::Now => None,
+            Self::Oldest => Some(0),
+        }
+    }
+
     pub(super) fn from_word(word: &str) -> Option<Self> {
         [Self::Now, Self::Oldest]
             .into_iter()

@@ -11,8 +11,9 @@ use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use crate::entry::{Partition, Source};
 use crate::serve::{MethodHost, MethodRequest, MethodResponse, Payload, XrpcError};
 use crate::store::{
-    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, Generation, GenerationId, Heads,
-    IndexUnit, Pos, ReadSession, RecordRow, Registration, RepoPage, Store, StoreError,
+    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
+    Heads, IndexUnit, Pos, ReadSession, RecordRow, RedoStep, Registration, RepoPage, Store,
+    StoreError,
 };
 
 pub(super) const DID: &str = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -94,9 +95,6 @@ impl Store for FakeStore {
     fn partitions(&self) -> u16 {
         1
     }
-    async fn open_epoch(&self) -> Result<Heads, StoreError> {
-        Err(StoreError::Closed)
-    }
     async fn heads(&self) -> Result<Heads, StoreError> {
         Err(StoreError::Closed)
     }
@@ -106,7 +104,7 @@ impl Store for FakeStore {
     async fn archive(&self, _: ArchiveUnit) -> Result<Archived, StoreError> {
         Err(StoreError::Closed)
     }
-    async fn redo_step(&self) -> Result<bool, StoreError> {
+    async fn redo_step(&self) -> Result<RedoStep, StoreError> {
         Err(StoreError::Closed)
     }
     async fn changes_after(
@@ -114,7 +112,7 @@ impl Store for FakeStore {
         _: Partition,
         _: Pos,
         _: &[Nsid],
-        _: usize,
+        _: FeedLimit,
     ) -> Result<FeedBatch, StoreError> {
         Err(StoreError::Closed)
     }
@@ -124,7 +122,7 @@ impl Store for FakeStore {
     async fn register(&self, _: Registration) -> Result<Generation, StoreError> {
         Err(StoreError::Closed)
     }
-    async fn index(&self, _: IndexUnit) -> Result<Applied, StoreError> {
+    async fn index(&self, _: Arc<IndexUnit>) -> Result<Applied, StoreError> {
         Err(StoreError::Closed)
     }
     async fn positions(&self, _: GenerationId) -> Result<Vec<Pos>, StoreError> {
@@ -137,9 +135,6 @@ impl Store for FakeStore {
         Err(StoreError::Closed)
     }
     async fn trim_tombstones(&self, _: i64) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn row_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
         Err(StoreError::Closed)
     }
     async fn close(&self) {}

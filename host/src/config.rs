@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use error::ConfigError;
 pub use layers::{Flags, Origin};
 pub use plugins::PluginSettings;
-pub use types::{ArchiveMode, LogFormat, RelayUrl, StoreUrl};
+pub use types::{ArchiveMode, LogFormat, RelayUrl, StartAt, StoreUrl};
 
 use layers::Layers;
 
@@ -59,6 +59,8 @@ pub struct Settings {
 pub struct IngestSettings {
     /// Whose stream is followed.
     pub relay: RelayUrl,
+    /// Where a source without a saved cursor is begun.
+    pub start: StartAt,
 }
 
 /// The XRPC server.
@@ -176,6 +178,7 @@ fn typed(
         cache_dir: path(&keys::CACHE_DIR)?,
         ingest: IngestSettings {
             relay: layers.checked(&keys::RELAY, RelayUrl::parse)?,
+            start: layers.parsed(&keys::START, "\"now\" or \"oldest\"", StartAt::from_word)?,
         },
         serve: ServeSettings {
             listen: layers.parsed(

@@ -6,6 +6,7 @@
     reason = "a case that cannot go on fails"
 )]
 
+mod architecture;
 mod car;
 mod cbor;
 mod component;

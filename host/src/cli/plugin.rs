@@ -223,7 +223,7 @@ mod tests {
             table = "thing"
             by = ["kind"]
             [[reads]]
-            name = "some"
+            name = "of_kinds"
             params = ["text[]"]
             returns = ["kind text"]
             sql = "select kind from thing where kind in ($1)"
@@ -244,7 +244,7 @@ mod tests {
             "tables       thing(kind text, at time?), key (_uri)",
             "               index (at desc, _uri)",
             "counts       by_kind(kind, n) of thing",
-            "reads        some(text[]) -> (kind text)",
+            "reads        of_kinds(text[]) -> (kind text)",
             "methods      none",
             "asks for     128 MiB of memory",
         ] {

@@ -64,6 +64,7 @@ pub(super) static ARCHIVE: Key = Key::text("archive", "plugins");
 pub(super) static PLUGINS_DIR: Key = Key::text("plugins_dir", "plugins");
 pub(super) static CACHE_DIR: Key = Key::text("cache_dir", "aviary-cache");
 pub(super) static RELAY: Key = Key::text("ingest.relay", "wss://bsky.network");
+pub(super) static START: Key = Key::text("ingest.start", "now");
 pub(super) static LISTEN: Key = Key::text("serve.listen", "127.0.0.1:3210");
 pub(super) static LOG_LEVEL: Key = Key::text("log.level", "info");
 pub(super) static LOG_FORMAT: Key = Key::text("log.format", "text");
@@ -73,13 +74,14 @@ pub(super) static REQUEST_BYTES: Key =
 pub(super) static DRAIN_MS: Key = Key::number("limits.drain_ms", limits::DRAIN_MS_MAX);
 
 /// All of them, sections together.
-pub(super) static ALL: [&Key; 12] = [
+pub(super) static ALL: [&Key; 13] = [
     &STORE,
     &PARTITIONS,
     &ARCHIVE,
     &PLUGINS_DIR,
     &CACHE_DIR,
     &RELAY,
+    &START,
     &LISTEN,
     &LOG_LEVEL,
     &LOG_FORMAT,

@@ -77,6 +77,42 @@ impl ArchiveMode {
     }
 }
 
+/// Where a source is begun of which the store has no cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartAt {
+    /// With what happens from now on.
+    #[default]
+    Now,
+    /// With the oldest event that the source still has.
+    Oldest,
+}
+
+impl StartAt {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Oldest => "oldest",
+        }
+    }
+
+    /// The cursor to ask a source for that has none saved; none asks for what happens from now on.
+    #[must_use]
+    pub fn cursor(self) -> Option<i64> {
+        match self {
+            Self::Now => None,
+            Self::Oldest => Some(0),
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Now, Self::Oldest]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

@@ -33,9 +33,9 @@ pub struct Health {
     pub cursor: Option<i64>,
     /// Commits that the slowest consumer is behind the archive, and entries that wait to be archived.
     pub lag: u64,
-    /// Rows in all plugins' tables.
+    /// Rows written by plugins since the start.
     pub rows: u64,
-    /// Records in the archive.
+    /// Record operations archived since the start.
     pub records: u64,
     /// Resident memory (bytes), where the system tells.
     pub resident_bytes: Option<u64>,
@@ -59,7 +59,7 @@ pub struct PluginHealth {
     pub methods: Vec<String>,
     /// Commits that it is behind the archive.
     pub lag: u64,
-    /// Rows in its tables.
+    /// Rows written since the start.
     pub rows: u64,
     /// Dead letters since the start.
     pub dead_letters: u64,

@@ -1,0 +1,263 @@
+//! The whole path over the simulated network: live stream, plugins, rows, XRPC, against the network's own world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use aviary_simnet::{Config, Fault, Network, Truth};
+use aviary_tests::{HostProcess, dump, http, place};
+use serde_json::Value;
+
+const PLUGINS: &[&str] = &["statusphere", "posts", "likes"];
+
+async fn network(seed: u64) -> Network {
+    let config = Config {
+        seed,
+        accounts: 40,
+        ..Config::default()
+    };
+    Network::start(config).await.expect("a network")
+}
+
+async fn follow(network: &Network, plugins: &Path, dir: &Path, more: &[&str]) -> HostProcess {
+    let relay = network.urls().relay.clone();
+    let plugins = plugins.to_str().expect("utf-8");
+    let mut args = vec![
+        "--relay",
+        relay.as_str(),
+        "--plugins",
+        plugins,
+        "--store",
+        "sqlite://store.db",
+    ];
+    args.extend(more);
+    HostProcess::serve(&args, dir).await
+}
+
+/// The URIs of all visible records of a collection.
+fn visible(truth: &Truth, collection: &str) -> BTreeSet<String> {
+    let mut uris = BTreeSet::new();
+    for (did, account) in &truth.accounts {
+        let of_collection = account.visible().filter(|(c, ..)| *c == collection);
+        uris.extend(of_collection.map(|(c, rkey, _)| format!("at://{did}/{c}/{rkey}")));
+    }
+    uris
+}
+
+/// Everything that `getStatuses` pages through.
+async fn statuses(host: &HostProcess) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let url = format!(
+            "{}/xrpc/xyz.statusphere.getStatuses?limit=20{cursor}",
+            host.url
+        );
+        let (status, body) = http::get(&url).await;
+        assert_eq!(status, 200, "{body}");
+        all.extend(
+            body["statuses"]
+                .as_array()
+                .expect("statuses")
+                .iter()
+                .cloned(),
+        );
+        match body["cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+/// Rows, counts and records of a stopped host against the world.
+async fn rows_are_the_truth(dir: &Path, truth: &Truth) {
+    let dump = dump::of(&dir.join("store.db")).await;
+    let first_cells = |table: &str| -> BTreeSet<String> {
+        let lines = dump[table].iter();
+        lines
+            .filter_map(|l| l.split(" | ").next().map(str::to_owned))
+            .collect()
+    };
+    assert!(dump["dead_letter"].is_empty(), "{:?}", dump["dead_letter"]);
+    for (table, collection) in [
+        ("statusphere.statuses", "xyz.statusphere.status"),
+        ("posts.posts", "app.bsky.feed.post"),
+        ("likes.likes", "app.bsky.feed.like"),
+    ] {
+        let expected = visible(truth, collection);
+        assert!(
+            !expected.is_empty(),
+            "no {collection} in this world: nothing was compared"
+        );
+        assert_eq!(first_cells(table), expected, "{table}");
+    }
+    // Two likes of one subject by one account are one like.
+    let mut likes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (did, account) in &truth.accounts {
+        for (_, _, record) in account
+            .visible()
+            .filter(|(c, ..)| *c == "app.bsky.feed.like")
+        {
+            let subject = record.value["subject"]["uri"]
+                .as_str()
+                .expect("a subject")
+                .to_owned();
+            likes.entry(subject).or_default().insert(did);
+        }
+    }
+    let expected: Vec<String> = likes
+        .iter()
+        .map(|(s, dids)| format!("{s} | {}", dids.len()))
+        .collect();
+    assert_eq!(dump["likes.by_subject"], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_stream_becomes_rows_that_answer_queries() {
+    let (network, dir, plugins) = (
+        network(1).await,
+        tempfile::tempdir().unwrap(),
+        place::plugins_dir(PLUGINS),
+    );
+    network.emit(300).await.unwrap();
+    let host = follow(&network, plugins.path(), dir.path(), &["--archive", "all"]).await;
+    let seq = network.emit(1_200).await.unwrap();
+    host.caught_up(i64::try_from(seq).unwrap()).await;
+    let truth = network.truth().unwrap();
+
+    let answered = statuses(&host).await;
+    let uris: Vec<String> = answered
+        .iter()
+        .map(|s| s["uri"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        uris.iter().cloned().collect::<BTreeSet<_>>(),
+        visible(&truth, "xyz.statusphere.status")
+    );
+    assert_eq!(
+        uris.len(),
+        uris.iter().collect::<BTreeSet<_>>().len(),
+        "a status on two pages"
+    );
+    let times: Vec<&str> = answered
+        .iter()
+        .map(|s| s["createdAt"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "not newest first");
+
+    let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
+    for account in truth.accounts.values() {
+        for (_, _, record) in account
+            .visible()
+            .filter(|(c, ..)| *c == "xyz.statusphere.status")
+        {
+            *by_status
+                .entry(record.value["status"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+    }
+    let (_, counts) = http::get(&format!(
+        "{}/xrpc/xyz.statusphere.getStatusCounts?limit=100",
+        host.url
+    ))
+    .await;
+    let counted: BTreeMap<String, u64> = counts["counts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| {
+            (
+                c["status"].as_str().unwrap().to_owned(),
+                c["count"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(counted, by_status);
+
+    for (did, account) in &truth.accounts {
+        let Some(records) = account
+            .collections
+            .get("app.bsky.graph.follow")
+            .filter(|_| account.is_active())
+        else {
+            continue;
+        };
+        let listed = http::list_records(&host.url, did, "app.bsky.graph.follow")
+            .await
+            .unwrap();
+        let listed: BTreeMap<_, _> = listed
+            .into_iter()
+            .map(|(rkey, cid, value)| (rkey, (cid, value)))
+            .collect();
+        let expected = records
+            .iter()
+            .map(|(rkey, r)| (rkey.clone(), (r.cid.clone(), r.value.clone())))
+            .collect();
+        assert_eq!(listed, expected, "{did}");
+    }
+    assert_eq!(host.stop().await, Some(0));
+    rows_are_the_truth(dir.path(), &truth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_upstream_costs_nothing_but_its_own_faults() {
+    let (network, dir, plugins) = (
+        network(2).await,
+        tempfile::tempdir().unwrap(),
+        place::plugins_dir(PLUGINS),
+    );
+    let faults = [
+        (Fault::Garbage, 41, "frame"),
+        (Fault::Oversize, 301, "frame-too-large"),
+        (Fault::CutCar, 37, "car"),
+        (Fault::FlippedBlock, 43, "car"),
+        (Fault::Duplicate, 29, ""),
+        (Fault::UnknownType, 53, ""),
+        (Fault::Text, 211, ""),
+        (Fault::ErrorFrame, 331, ""),
+        (Fault::Close, 90, ""),
+    ];
+    for (fault, every, _) in faults {
+        network.faults().every(fault, every);
+    }
+    let host = follow(&network, plugins.path(), dir.path(), &[]).await;
+    let seq = network.emit(1_500).await.unwrap();
+    host.caught_up(i64::try_from(seq).unwrap()).await;
+    let (truth, health) = (network.truth().unwrap(), host.health().await);
+    for (fault, _, reason) in faults {
+        assert!(network.faults().fired(fault) > 0, "{fault:?} never fired");
+        if !reason.is_empty() {
+            assert!(
+                health["rejected"][reason].as_u64() > Some(0),
+                "{fault:?} was not counted: {health}"
+            );
+        }
+    }
+    assert_eq!(host.stop().await, Some(0));
+    rows_are_the_truth(dir.path(), &truth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_holds_back_neither_cursor_nor_neighbours() {
+    let (network, dir) = (network(3).await, tempfile::tempdir().unwrap());
+    let plugins = place::plugins_dir(&["statusphere", "posts", "likes", "aviary_guest_hostile"]);
+    let settings = "[plugins.hostile.settings]\nmode = \"trap\"\n";
+    std::fs::write(dir.path().join("aviary.toml"), settings).unwrap();
+    let host = follow(&network, plugins.path(), dir.path(), &[]).await;
+    let seq = network.emit(1_200).await.unwrap();
+    host.caught_up(i64::try_from(seq).unwrap()).await;
+    let health = host.health().await;
+    let states: BTreeMap<&str, &str> = health["plugins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["name"].as_str().unwrap(), p["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        states["hostile"], "quarantined",
+        "the bad plugin was not bad: {health}"
+    );
+    assert_eq!(states["statusphere"], "running");
+    let truth = network.truth().unwrap();
+    assert_eq!(host.stop().await, Some(0));
+    rows_are_the_truth(dir.path(), &truth).await;
+}

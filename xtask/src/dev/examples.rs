@@ -1,36 +1,35 @@
 //! Example calls, shown only after they have worked.
 
-use serde_json::Value;
-
 use super::http;
 
 /// Paths that the host at `base` answers with 200 now, most telling first. Those that need a record find one by the
-/// statuses that have come in; empty until there is one.
+/// statuses that have come in; empty until there is one. None names a single record, which may be gone when pasted.
 pub(super) async fn working(base: &str) -> Vec<String> {
     let statuses = "/xrpc/xyz.statusphere.getStatuses?limit=1";
     let Ok((200, answer)) = http::get(base, statuses).await else {
         return Vec::new();
     };
-    let Some(did) = text(&answer, "did") else {
+    let Some(did) = answer["statuses"][0]["did"].as_str() else {
         return Vec::new();
     };
+    let posts = format!("/xrpc/community.aviary.posts.getAuthorPosts?actor={did}&limit=2");
     let mut paths = vec![
         "/xrpc/xyz.statusphere.getStatuses?limit=3".to_owned(),
         "/xrpc/xyz.statusphere.getStatusCounts?limit=5".to_owned(),
         format!(
             "/xrpc/com.atproto.repo.listRecords?repo={did}&collection=xyz.statusphere.status&limit=2"
         ),
-        format!("/xrpc/community.aviary.posts.getAuthorPosts?actor={did}&limit=2"),
-        "/xrpc/_health".to_owned(),
+        posts.clone(),
     ];
-    if let Some(uri) = text(&answer, "uri") {
-        let rkey = uri.rsplit('/').next().unwrap_or_default();
-        let collection = "xyz.statusphere.status";
-        let path = format!(
-            "/xrpc/com.atproto.repo.getRecord?repo={did}&collection={collection}&rkey={rkey}"
-        );
-        paths.insert(2, path);
+    let answer = http::get(base, &posts).await;
+    if let Some(uri) = answer
+        .ok()
+        .as_ref()
+        .and_then(|(_, posts)| posts["posts"][0]["uri"].as_str())
+    {
+        paths.push(format!("/xrpc/community.aviary.likes.getCounts?uris={uri}"));
     }
+    paths.push("/xrpc/_health".to_owned());
     let mut working = Vec::new();
     for path in paths {
         if matches!(http::get(base, &path).await, Ok((200, _))) {
@@ -38,8 +37,4 @@ pub(super) async fn working(base: &str) -> Vec<String> {
         }
     }
     working
-}
-
-fn text<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
-    answer["statuses"][0][name].as_str()
 }

@@ -37,8 +37,8 @@ pub const ARCHIVE_BATCH_ENTRIES_MAX: usize = 1_024;
 pub const FEED_RING_BYTES_MAX: usize = 16 << 20;
 /// Records moved by one `redo` step of an account whose status changed (ours: one short transaction).
 pub const REDO_RECORDS_PER_STEP: usize = 256;
-/// Seconds between two marks of the upstream cursor (ours).
-pub const MARK_INTERVAL_MS: u64 = 1_000;
+/// Time between two marks of the upstream cursor (ms) (ours: what a restart reads again).
+pub const MARK_INTERVAL_MS: u64 = 250;
 /// Events between two marks of the upstream cursor (ours).
 pub const MARK_EVENTS: u64 = 5_000;
 

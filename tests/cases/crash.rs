@@ -8,9 +8,10 @@ use aviary_tests::{HostProcess, dump, place};
 /// Kills in one run. Each is proven by the child's exit status.
 const KILLS: u32 = 24;
 
-/// Deterministic, spread over the first moments of a host's life, in which it starts, catches up and follows.
+/// Deterministic, spread over the first moments of a host's life, in which it catches up, follows, and saves cursors
+/// (one a second).
 fn moment(kill: u32) -> Duration {
-    Duration::from_millis(u64::from(kill.wrapping_mul(2_654_435_761) % 450))
+    Duration::from_millis(u64::from(kill.wrapping_mul(2_654_435_761) % 1_600))
 }
 
 async fn serve(network: &Network, plugins: &str, dir: &std::path::Path) -> HostProcess {

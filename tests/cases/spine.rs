@@ -43,6 +43,15 @@ fn visible(truth: &Truth, collection: &str) -> BTreeSet<String> {
     uris
 }
 
+fn same(found: &BTreeSet<String>, expected: &BTreeSet<String>, what: &str) {
+    let missing: Vec<_> = expected.difference(found).take(5).collect();
+    let invented: Vec<_> = found.difference(expected).take(5).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "{what}: missing {missing:?}, invented {invented:?}"
+    );
+}
+
 /// Everything that `getStatuses` pages through.
 async fn statuses(host: &HostProcess) -> Vec<Value> {
     let mut all = Vec::new();
@@ -77,7 +86,14 @@ async fn rows_are_the_truth(dir: &Path, truth: &Truth) {
             .filter_map(|l| l.split(" | ").next().map(str::to_owned))
             .collect()
     };
-    assert!(dump["dead_letter"].is_empty(), "{:?}", dump["dead_letter"]);
+    let dead = dump["dead_letter"]
+        .iter()
+        .filter(|l| !l.starts_with("hostile"));
+    assert_eq!(
+        dead.collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "dead letters"
+    );
     for (table, collection) in [
         ("statusphere.statuses", "xyz.statusphere.status"),
         ("posts.posts", "app.bsky.feed.post"),
@@ -88,7 +104,7 @@ async fn rows_are_the_truth(dir: &Path, truth: &Truth) {
             !expected.is_empty(),
             "no {collection} in this world: nothing was compared"
         );
-        assert_eq!(first_cells(table), expected, "{table}");
+        same(&first_cells(table), &expected, table);
     }
     // Two likes of one subject by one account are one like.
     let mut likes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -129,9 +145,10 @@ async fn a_live_stream_becomes_rows_that_answer_queries() {
         .iter()
         .map(|s| s["uri"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(
-        uris.iter().cloned().collect::<BTreeSet<_>>(),
-        visible(&truth, "xyz.statusphere.status")
+    same(
+        &uris.iter().cloned().collect(),
+        &visible(&truth, "xyz.statusphere.status"),
+        "getStatuses",
     );
     assert_eq!(
         uris.len(),

@@ -28,6 +28,8 @@ pub fn command(args: &[&str], dir: &Path) -> Command {
             "AVIARY_LOG_LEVEL",
             std::env::var("AVIARY_TEST_LOG").unwrap_or_else(|_| "error".into()),
         )
+        // A network that was started before the host has said things already.
+        .env("AVIARY_INGEST_START", "oldest")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command

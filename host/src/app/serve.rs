@@ -13,7 +13,7 @@ use super::parts::Parts;
 use super::pipeline::Pipeline;
 use super::{ServeOptions, Shutdown};
 use crate::atproto::lexicon::Catalog;
-use crate::config::Settings;
+use crate::config::{IngestSettings, Settings};
 use crate::entry::Source;
 use crate::ingest::{Intake, RelayOptions, run_relay};
 use crate::serve::{self, Bounds, ServeParts};
@@ -32,14 +32,15 @@ pub async fn serve(
         .with_context(|| format!("cannot listen on {}", settings.serve.listen))?;
     let mut parts = Parts::build(&settings).await?;
     let pipeline = Pipeline::start(&mut parts);
-    let source = options
-        .ingest
-        .then(|| Source(settings.ingest.relay.as_str().into()));
+    let source = options.ingest.then(|| source(&settings));
     let parts = Arc::new(parts);
 
     let stop_ingest = CancellationToken::new();
     let ingest = match &source {
-        Some(source) => Some(follow(&parts, &pipeline, source, stop_ingest.clone()).await?),
+        Some(source) => {
+            let stop = stop_ingest.clone();
+            Some(follow(&parts, &pipeline, &settings.ingest, source, stop).await?)
+        }
         None => None,
     };
     let stop_serving = CancellationToken::new();
@@ -74,14 +75,24 @@ pub async fn serve(
     drained
 }
 
-/// Starts to follow the relay at the saved cursor.
+/// What the cursor belongs to: the relay's address, without a password, for it is stored, logged and shown.
+fn source(settings: &Settings) -> Source {
+    Source(settings.ingest.relay.to_string().into())
+}
+
+/// Starts to follow the relay at the saved cursor; without one, where the settings say.
 async fn follow(
     parts: &Arc<Parts>,
     pipeline: &Pipeline,
+    settings: &IngestSettings,
     source: &Source,
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let cursor = parts.store.saved_cursor(source).await?;
+    let cursor = parts
+        .store
+        .saved_cursor(source)
+        .await?
+        .or(settings.start.cursor());
     let intake = Intake::new(
         source.clone(),
         parts.scope.clone(),
@@ -90,7 +101,7 @@ async fn follow(
         Arc::clone(&parts.counters),
         cursor,
     );
-    let options = RelayOptions::new(&source.0);
+    let options = RelayOptions::new(settings.relay.as_str(), &source.0);
     let (counters, failed) = (Arc::clone(&parts.counters), pipeline.failed.clone());
     Ok(tokio::spawn(async move {
         let ended = run_relay(options, intake, &counters, stop.clone()).await;

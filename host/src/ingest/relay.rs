@@ -27,8 +27,10 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// How to follow a relay.
 #[derive(Clone, Debug)]
 pub struct RelayOptions {
-    /// `wss://host` or `ws://host:port`, without path.
+    /// `wss://host` or `ws://host:port`, without path. May hold a password.
     pub url: String,
+    /// The address as the log shows it.
+    pub shown: String,
     /// Silence before a ping is sent.
     pub ping_after: Duration,
     /// Silence before a connection counts as dead.
@@ -38,9 +40,10 @@ pub struct RelayOptions {
 impl RelayOptions {
     /// The limits' deadlines.
     #[must_use]
-    pub fn new(url: &str) -> Self {
+    pub fn new(url: &str, shown: &str) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
+            shown: shown.to_owned(),
             ping_after: Duration::from_millis(limits::PING_AFTER_MS),
             read_deadline: Duration::from_millis(limits::READ_DEADLINE_MS),
         }
@@ -73,16 +76,17 @@ pub async fn run_relay(
     stop: CancellationToken,
 ) -> Result<Intake, IngestError> {
     let mut backoff = Backoff::new();
-    // Messages over the limit met in a row since the last progress: each try passes one more seq.
-    let mut passed: i64 = 0;
+    // Messages over the limit met in a row without progress. The first may have been an accident of that connection;
+    // when a reconnect meets it again, each further try passes one more seq.
+    let mut oversized: i64 = 0;
     while !stop.is_cancelled() {
         let before = intake.last_seq();
-        let cursor = before.map(|seq| seq + passed);
+        let cursor = before.map(|seq| seq + (oversized - 1).max(0));
         let end = match connect(&options, cursor, &stop).await? {
             Ok(socket) => {
                 counters.set(Counter::Connected, 1);
                 tracing::info!(
-                    url = options.url,
+                    url = options.shown,
                     cursor,
                     "ingest.connected: following the relay"
                 );
@@ -94,24 +98,24 @@ pub async fn run_relay(
         };
         if intake.last_seq() != before {
             backoff.reset();
-            passed = 0;
+            oversized = 0;
         }
         match end {
             End::Stopped => break,
             End::Lost(reason) => {
                 tracing::warn!(
-                    url = options.url,
+                    url = options.shown,
                     reason,
                     "ingest.lost: the connection ended"
                 );
             }
             End::TooLarge => {
                 counters.reject("frame-too-large");
-                passed += 1;
+                oversized += 1;
                 tracing::error!(
-                    after_seq = before,
-                    passed,
-                    "ingest.frame_too_large: a message over the limit is passed"
+                    after_seq = intake.last_seq(),
+                    oversized,
+                    "ingest.frame_too_large: a message is over the limit; met again, its seq is passed"
                 );
             }
         }
@@ -144,7 +148,7 @@ async fn connect(
     match connected {
         Ok(Ok((socket, _))) => Ok(Ok(socket)),
         Ok(Err(WsError::Url(e))) => Err(IngestError::Address {
-            got: options.url.clone(),
+            got: options.shown.clone(),
             reason: e.to_string(),
         }),
         Ok(Err(e)) => Ok(Err(End::Lost(e.to_string()))),

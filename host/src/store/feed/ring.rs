@@ -141,7 +141,7 @@ impl Feed {
         wants: Wants<'_>,
         limit: FeedLimit,
     ) -> Result<FeedBatch, StoreError> {
-        if let Some(batch) = self.from_memory(partition, after, wants, limit) {
+        if let Some(batch) = self.in_memory(partition, after, wants, limit) {
             return Ok(batch);
         }
         self.store
@@ -149,7 +149,7 @@ impl Feed {
             .await
     }
 
-    fn from_memory(
+    fn in_memory(
         &self,
         partition: Partition,
         after: Pos,

@@ -98,7 +98,7 @@ impl Writer {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
             group.sort_by_key(Job::rank);
-            self.commit_group(group.drain(..).collect()).await;
+            self.commit_group(std::mem::take(&mut group)).await;
         }
         self.db
     }

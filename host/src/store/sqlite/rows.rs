@@ -119,3 +119,6 @@ async fn attempt(
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

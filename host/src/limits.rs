@@ -135,3 +135,9 @@ pub const RECONNECT_MAX_MS: u64 = 30_000;
 pub const DRAIN_MS_MAX: u64 = 30_000;
 /// Entries of each interning cache (ours: about 100 bytes each).
 pub const INTERN_CACHE_ENTRIES: usize = 65_536;
+/// Rows of one multi-row SQLite statement, a power of two (ours: measured, more gains nothing).
+pub const SQLITE_CHUNK_ROWS_MAX: usize = 128;
+/// Parameters of one SQLite statement \[SQLite's `SQLITE_MAX_VARIABLE_NUMBER`\]. Wide rows come in smaller chunks.
+pub const SQLITE_BINDS_MAX: usize = 32_766;
+/// A dead letter's detail (bytes) (ours). Longer ones are cut.
+pub const DEAD_DETAIL_BYTES_MAX: usize = 1_024;

@@ -17,6 +17,7 @@ mod gate;
 mod lexicon;
 mod recording;
 mod replay;
+mod rows;
 mod sandbox;
 mod simnet;
 mod spine;

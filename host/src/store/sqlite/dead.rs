@@ -1,72 +1,85 @@
-//! Dead letters: at most one for each record and generation, replaced by whatever becomes of the record next.
+//! Dead letters of generations: at most one for each record, replaced by the record's next state.
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 
-use super::bulk;
-use crate::store::{Change, DeadLetter, DeadReason, GenerationId, StoreError};
+use super::schema::GenerationTables;
+use crate::limits;
+use crate::store::error::StoreError;
+use crate::store::rows::{DeadLetter, DeadReason, GenerationId};
 
-/// A change that could not be used.
-pub(super) struct Dead<'u> {
-    pub(super) change: &'u Change,
+/// A dead letter to be.
+pub(super) struct Letter<'a> {
+    pub(super) record_id: i64,
+    pub(super) pos: i64,
     pub(super) reason: DeadReason,
-    pub(super) detail: String,
+    pub(super) detail: &'a str,
 }
 
-/// Replaces the dead letters of the touched records.
+/// Removes what the records in a JSON array of ids had, and writes `letters`, at `at_us` microseconds since 1970.
 pub(super) async fn replace(
-    db: &mut SqliteConnection,
-    generation: GenerationId,
-    touched: &[i64],
-    dead: &[Dead<'_>],
-    now_us: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("delete from dead_letter where generation = ?1 and record_id in (select value from json_each(?2))")
-        .bind(generation)
-        .bind(bulk::id_list(touched))
-        .execute(&mut *db)
-        .await?;
-    for chunk in bulk::chunks(dead) {
-        let sql = format!(
-            "insert into dead_letter (generation, record_id, pos, reason, detail, at_us) values {}",
-            bulk::values(6, chunk.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for letter in chunk {
+    c: &mut SqliteConnection,
+    tables: &GenerationTables,
+    records: &str,
+    letters: &[Letter<'_>],
+    at_us: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "delete from dead_letter where generation = ? and record_id in (select value from json_each(?))",
+    )
+    .bind(tables.id)
+    .bind(records)
+    .execute(&mut *c)
+    .await?;
+    for chunk in tables.dead.chunks(letters.len()) {
+        let mut query = sqlx::query(tables.dead.text(&chunk));
+        for letter in &letters[chunk] {
             query = query
-                .bind(generation)
-                .bind(letter.change.record_id)
-                .bind(letter.change.pos)
+                .bind(tables.id)
+                .bind(letter.record_id)
+                .bind(letter.pos)
                 .bind(letter.reason.word())
-                .bind(letter.detail.as_str())
-                .bind(now_us);
+                .bind(letter.detail)
+                .bind(at_us);
         }
-        query.execute(&mut *db).await?;
+        query.execute(&mut *c).await?;
     }
     Ok(())
 }
 
+/// A detail within its bound.
+pub(super) fn cut(mut detail: String) -> String {
+    let end = detail.floor_char_boundary(limits::DEAD_DETAIL_BYTES_MAX);
+    detail.truncate(end);
+    detail
+}
+
 /// A generation's dead letters, newest first.
 pub(super) async fn list(
-    db: &mut SqliteConnection,
+    c: &mut SqliteConnection,
     generation: GenerationId,
     limit: usize,
 ) -> Result<Vec<DeadLetter>, StoreError> {
-    let sql = "select coalesce(l.subject, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey), l.pos, l.reason, l.detail, l.at_us \
-         from dead_letter l left join record r on r.id = l.record_id left join did d on d.id = r.did_id \
-         left join collection c on c.id = r.coll_id where l.generation = ?1 order by l.id desc limit ?2";
-    Ok(sqlx::query(sql)
-        .bind(generation)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
-        .await?
-        .iter()
-        .map(|row| DeadLetter {
-            generation,
-            subject: row.get(0),
-            pos: row.get(1),
-            reason: row.get(2),
-            detail: row.get(3),
-            at_us: row.get(4),
+    let rows = sqlx::query(
+        "select coalesce(l.subject, 'at://' || did.did || '/' || collection.nsid || '/' || record.rkey, ''), \
+                l.pos, l.reason, l.detail, l.at_us \
+         from dead_letter l left join record on record.id = l.record_id \
+         left join did on did.id = record.did_id left join collection on collection.id = record.coll_id \
+         where l.generation = ? order by l.id desc limit ?",
+    )
+    .bind(generation)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(c)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DeadLetter {
+                generation,
+                subject: row.try_get(0)?,
+                pos: row.try_get(1)?,
+                reason: row.try_get(2)?,
+                detail: row.try_get(3)?,
+                at_us: row.try_get(4)?,
+            })
         })
-        .collect())
+        .collect()
 }

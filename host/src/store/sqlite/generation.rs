@@ -1,47 +1,106 @@
-//! Registering plugins: the same digest is the same generation; another digest is another one, from pos 0.
+//! Generations: registered versions of plugins with their tables, and where they stand.
+//!
+//! Guarantees: a registration is whole or nothing; the same (plugin, digest) is the same generation; a generation's
+//! number is never used again. For now a plugin has one generation: a new one takes the older ones' place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aviary_manifest::Manifest;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::plan;
 use super::read::Reads;
-use super::schema::{self, GenerationTables};
+use super::schema::{self, GenerationTables, quoted};
+use crate::store::error::StoreError;
+use crate::store::feed::Pos;
 use crate::store::gate;
-use crate::store::{Generation, GenerationId, Pos, Registration, StoreError};
+use crate::store::rows::{Advance, Generation, GenerationId, Registration};
 
-/// A generation at work.
+/// A generation ready for work.
+#[derive(Debug)]
 pub(super) struct Registered {
     pub(super) generation: Generation,
     pub(super) tables: GenerationTables,
     pub(super) reads: Reads,
 }
 
-/// Finds or makes a generation. Reads are checked and planned in both cases: the host may be newer than the tables.
+/// Makes or finds the generation of a registration, in a transaction of its own or the caller's.
+///
+/// # Errors
+/// [`StoreError::Refused`] with everything that is wrong with its tables and reads; nothing has changed then.
 pub(super) async fn register(
-    db: &mut SqliteConnection,
+    c: &mut SqliteConnection,
+    partitions: u16,
+    registration: &Registration,
+    now_us: i64,
+) -> Result<Registered, StoreError> {
+    sqlx::query("savepoint register").execute(&mut *c).await?;
+    let done = register_inside(c, partitions, registration, now_us).await;
+    let is_refused = matches!(done, Err(StoreError::Refused(_)));
+    if is_refused {
+        sqlx::query("rollback to register").execute(&mut *c).await?;
+    }
+    if is_refused || done.is_ok() {
+        sqlx::query("release register").execute(&mut *c).await?;
+    } else {
+        // The machine failed: the savepoint may be gone with its transaction, and the first error is what matters.
+        drop(
+            sqlx::raw_sql("rollback to register; release register")
+                .execute(&mut *c)
+                .await,
+        );
+    }
+    done
+}
+
+async fn register_inside(
+    c: &mut SqliteConnection,
     partitions: u16,
     registration: &Registration,
     now_us: i64,
 ) -> Result<Registered, StoreError> {
     let manifest = &registration.manifest;
-    let existing: Option<GenerationId> =
-        sqlx::query("select id from generation where plugin = ?1 and digest = ?2")
-            .bind(&manifest.name)
-            .bind(&registration.digest)
-            .fetch_optional(&mut *db)
-            .await?
-            .map(|row| row.get(0));
-    let tables = match existing {
-        Some(id) => GenerationTables::new(id, Arc::clone(manifest)),
-        None => make(db, partitions, registration, now_us).await?,
+    let known = find(c, &manifest.name, &registration.digest).await?;
+    let id = match known {
+        Some(id) => id,
+        None => next_id(c).await?,
     };
-    let reads = compile_reads(db, &tables).await?;
+    let tables = GenerationTables::new(id, Arc::clone(manifest))?;
+    let text = manifest_text(manifest)?;
+    if known.is_none() {
+        for sql in tables.create_tables()? {
+            define(c, sql).await?;
+        }
+        sqlx::query(
+            "insert into generation (id, plugin, digest, manifest, created_us) values (?,?,?,?,?)",
+        )
+        .bind(id)
+        .bind(&manifest.name)
+        .bind(&registration.digest)
+        .bind(&text)
+        .bind(now_us)
+        .execute(&mut *c)
+        .await?;
+    } else {
+        // The digest covers what rows depend on; reads may have changed under it.
+        sqlx::query("update generation set manifest = ? where id = ? and manifest <> ?")
+            .bind(&text)
+            .bind(id)
+            .bind(&text)
+            .execute(&mut *c)
+            .await?;
+    }
+    place_views(c, &tables).await?;
+    start_partitions(c, id, partitions).await?;
+    let reads = compile_reads(c, &tables).await?;
+    for older in others(c, &manifest.name, id).await? {
+        retire(c, older).await?;
+    }
     let generation = Generation {
-        id: tables.id,
-        positions: positions(db, tables.id).await?,
-        is_new: existing.is_none(),
+        id,
+        positions: positions(c, id).await?,
+        is_new: known.is_none(),
     };
     Ok(Registered {
         generation,
@@ -50,82 +109,185 @@ pub(super) async fn register(
     })
 }
 
-async fn make(
-    db: &mut SqliteConnection,
-    partitions: u16,
-    registration: &Registration,
-    now_us: i64,
+/// The tables of a registered generation.
+pub(super) async fn load(
+    c: &mut SqliteConnection,
+    id: GenerationId,
 ) -> Result<GenerationTables, StoreError> {
-    let manifest = &registration.manifest;
-    retire(db, &manifest.name).await?;
-    let text = serde_json::to_string(&**manifest).map_err(|e| {
-        StoreError::Refused(format!(
-            "plugin {}: its manifest is not JSON: {e}",
-            manifest.name
-        ))
-    })?;
-    let id: GenerationId = sqlx::query(
-        "insert into generation (plugin, digest, manifest, created_us) values (?1, ?2, ?3, ?4) returning id",
-    )
-    .bind(&manifest.name)
-    .bind(&registration.digest)
-    .bind(text)
-    .bind(now_us)
-    .fetch_one(&mut *db)
-    .await?
-    .get(0);
-    for part in 0..partitions {
-        sqlx::query("insert into position (generation, part, pos) values (?1, ?2, 0)")
-            .bind(id)
-            .bind(i64::from(part))
-            .execute(&mut *db)
-            .await?;
-    }
-    let tables = GenerationTables::new(id, Arc::clone(manifest));
-    schema::create(db, &tables).await?;
-    Ok(tables)
+    let text: Option<String> = sqlx::query_scalar("select manifest from generation where id = ?")
+        .bind(id)
+        .fetch_optional(c)
+        .await?;
+    let text = text.ok_or_else(|| unknown(id))?;
+    let manifest: Manifest = serde_json::from_str(&text)
+        .map_err(|e| StoreError::Corrupt(format!("the manifest of generation {id}: {e}")))?;
+    GenerationTables::new(id, Arc::new(manifest))
 }
 
-/// One generation of a plugin is kept: the earlier one's tables and positions go when its successor registers.
-async fn retire(db: &mut SqliteConnection, plugin: &str) -> Result<(), StoreError> {
-    let earlier: Vec<GenerationId> = sqlx::query("select id from generation where plugin = ?1")
-        .bind(plugin)
-        .fetch_all(&mut *db)
+/// A generation's position in each partition.
+pub(super) async fn positions(
+    c: &mut SqliteConnection,
+    id: GenerationId,
+) -> Result<Vec<Pos>, StoreError> {
+    let rows = sqlx::query_scalar("select pos from position where generation = ? order by part")
+        .bind(id)
+        .fetch_all(c)
+        .await?;
+    if rows.is_empty() {
+        return Err(unknown(id));
+    }
+    Ok(rows)
+}
+
+/// Moves a generation's positions if all of them stand where the unit started.
+///
+/// # Errors
+/// [`StoreError::PositionMoved`]; nothing has been written then.
+pub(super) async fn advance(
+    c: &mut SqliteConnection,
+    tables: &GenerationTables,
+    advances: &[Advance],
+) -> Result<(), StoreError> {
+    if advances.is_empty() {
+        return Ok(());
+    }
+    let mut now = BTreeMap::new();
+    for row in sqlx::query("select part, pos from position where generation = ?")
+        .bind(tables.id)
+        .fetch_all(&mut *c)
         .await?
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
-    for id in earlier {
-        let tables = load(db, id).await?;
-        schema::drop_all(db, &tables).await?;
-        for sql in [
-            "delete from position where generation = ?1",
-            "delete from dead_letter where generation = ?1",
-            "delete from generation where id = ?1",
-        ] {
-            sqlx::query(sql).bind(id).execute(&mut *db).await?;
+    {
+        now.insert(row.try_get::<u16, _>(0)?, row.try_get::<Pos, _>(1)?);
+    }
+    let mut moved = BTreeMap::new();
+    for step in advances {
+        let found = *now.get(&step.partition).ok_or_else(|| unknown(tables.id))?;
+        if found != step.from {
+            return Err(StoreError::PositionMoved {
+                partition: step.partition,
+                owner: tables.manifest.name.clone(),
+                expected: step.from,
+                found,
+            });
         }
+        now.insert(step.partition, step.to);
+        moved.insert(step.partition, step.to);
+    }
+    let moved: Vec<_> = moved.into_iter().collect();
+    for chunk in tables.position.chunks(moved.len()) {
+        let mut query = sqlx::query(tables.position.text(&chunk));
+        for (part, pos) in &moved[chunk] {
+            query = query.bind(tables.id).bind(*part).bind(*pos);
+        }
+        query.execute(&mut *c).await?;
     }
     Ok(())
 }
 
-/// Checks and plans every read; all that is wrong is told at once.
+fn unknown(id: GenerationId) -> StoreError {
+    StoreError::Refused(format!(
+        "generation {id} is not registered: it was replaced by a newer one"
+    ))
+}
+
+async fn find(
+    c: &mut SqliteConnection,
+    plugin: &str,
+    digest: &str,
+) -> Result<Option<GenerationId>, sqlx::Error> {
+    sqlx::query_scalar("select id from generation where plugin = ? and digest = ?")
+        .bind(plugin)
+        .bind(digest)
+        .fetch_optional(c)
+        .await
+}
+
+/// Numbers are counted apart from the table, so that a dropped generation's is not given again.
+async fn next_id(c: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
+    sqlx::query_scalar(
+        "insert into meta (key, value) values ('last_generation', '1') \
+         on conflict (key) do update set value = cast(cast(value as integer) + 1 as text) \
+         returning cast(value as integer)",
+    )
+    .fetch_one(c)
+    .await
+}
+
+fn manifest_text(manifest: &Manifest) -> Result<String, StoreError> {
+    serde_json::to_string(manifest)
+        .map_err(|e| StoreError::Refused(format!("the manifest cannot be stored: {e}")))
+}
+
+/// Runs DDL made from a manifest: what SQLite does not accept is the manifest's fault.
+async fn define(c: &mut SqliteConnection, sql: String) -> Result<(), StoreError> {
+    match sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(c).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_about_the_text(&error) => Err(StoreError::Refused(format!(
+            "the database refuses what the manifest declares: {error}, in: {sql}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// SQLITE_ERROR: a statement that does not make sense. Everything else is the machine's.
+fn is_about_the_text(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|e| e.code())
+        .is_some_and(|code| code == "1")
+}
+
+/// Puts the views in place. Those of an earlier version of Aviary are replaced.
+async fn place_views(
+    c: &mut SqliteConnection,
+    tables: &GenerationTables,
+) -> Result<(), StoreError> {
+    for (view, sql) in tables.create_views()? {
+        let drop_it = format!("drop view if exists {}", quoted(&view));
+        define(c, drop_it).await?;
+        define(c, sql).await?;
+    }
+    Ok(())
+}
+
+async fn start_partitions(
+    c: &mut SqliteConnection,
+    id: GenerationId,
+    partitions: u16,
+) -> Result<(), sqlx::Error> {
+    for part in 0..partitions {
+        sqlx::query(
+            "insert into position (generation, part, pos) values (?, ?, 0) on conflict do nothing",
+        )
+        .bind(id)
+        .bind(part)
+        .execute(&mut *c)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Compiles and plans all reads; says what is wrong with each. The host may be newer than the tables, so that also
+/// a known generation's are looked at.
 async fn compile_reads(
-    db: &mut SqliteConnection,
+    c: &mut SqliteConnection,
     tables: &GenerationTables,
 ) -> Result<Reads, StoreError> {
-    let relations = schema::gate_schema(tables);
-    let (mut reads, mut wrong) = (Reads::new(), Vec::new());
+    let schema = schema::gate_schema(tables);
+    let mut reads = Reads::new();
+    let mut wrong = Vec::new();
     for read in &tables.manifest.reads {
-        match gate::compile(read, &relations) {
-            Err(error) => wrong.push(error.to_string()),
-            Ok(compiled) => match plan::check_plan(db, &compiled).await {
-                Err(StoreError::Refused(message)) => wrong.push(message),
-                planned => {
-                    planned?;
-                    reads.insert(read.name.clone(), compiled);
-                }
-            },
+        let compiled = match gate::compile(read, &schema) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                wrong.push(error.to_string());
+                continue;
+            }
+        };
+        match plan::check_plan(c, &compiled).await {
+            Ok(()) => drop(reads.insert(read.name.clone(), compiled)),
+            Err(StoreError::Refused(message)) => wrong.push(message),
+            Err(error) => return Err(error),
         }
     }
     if wrong.is_empty() {
@@ -135,37 +297,36 @@ async fn compile_reads(
     }
 }
 
-/// A registered generation's tables.
-pub(super) async fn load(
-    db: &mut SqliteConnection,
-    id: GenerationId,
-) -> Result<GenerationTables, StoreError> {
-    let row = sqlx::query("select manifest from generation where id = ?1")
-        .bind(id)
-        .fetch_optional(db)
-        .await?
-        .ok_or_else(|| {
-            StoreError::Refused(format!(
-                "there is no generation {id}: register the plugin first"
-            ))
-        })?;
-    let manifest = Manifest::from_json(row.get::<&str, _>(0).as_bytes())
-        .map_err(|e| StoreError::Corrupt(format!("generation {id}: {e}")))?;
-    Ok(GenerationTables::new(id, Arc::new(manifest)))
+async fn others(
+    c: &mut SqliteConnection,
+    plugin: &str,
+    than: GenerationId,
+) -> Result<Vec<GenerationId>, sqlx::Error> {
+    sqlx::query_scalar("select id from generation where plugin = ? and id <> ?")
+        .bind(plugin)
+        .bind(than)
+        .fetch_all(c)
+        .await
 }
 
-/// A generation's position in each partition.
-pub(super) async fn positions(
-    db: &mut SqliteConnection,
-    id: GenerationId,
-) -> Result<Vec<Pos>, StoreError> {
-    Ok(
-        sqlx::query("select pos from position where generation = ?1 order by part")
-            .bind(id)
-            .fetch_all(db)
-            .await?
-            .iter()
-            .map(|row| row.get(0))
-            .collect(),
+/// Removes a generation with all it has.
+async fn retire(c: &mut SqliteConnection, id: GenerationId) -> Result<(), StoreError> {
+    let named: Vec<(String, String)> = sqlx::query_as(
+        "select type, name from sqlite_schema where type in ('table', 'view') and name glob ? order by type desc",
     )
+    .bind(format!("{}*", schema::table_name(id, "")))
+    .fetch_all(&mut *c)
+    .await?;
+    for (kind, name) in named {
+        let sql = format!("drop {kind} {}", quoted(&name));
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *c).await?;
+    }
+    for sql in [
+        "delete from position where generation = ?",
+        "delete from dead_letter where generation = ?",
+        "delete from generation where id = ?",
+    ] {
+        sqlx::query(sql).bind(id).execute(&mut *c).await?;
+    }
+    Ok(())
 }

@@ -1,168 +1,180 @@
-//! A generation's tables, views and indexes, and the texts of the statements that write them.
+//! One generation's tables as this backend has them: from the manifest to names, DDL and statement texts.
 //!
-//! Guarantees: a table is only ever named here and in `rows/`; everything else reads the views, which leave out rows
-//! that lost their key and rows of hidden accounts.
-
-mod ddl;
-mod relations;
+//! Guarantees: everything here follows from the generation's number and the manifest alone; identifiers are quoted;
+//! a view shows winners of visible accounts only. Does not run anything.
 
 use std::sync::Arc;
 
-use aviary_manifest::{Column, ColumnType, Manifest, Table};
+use aviary_manifest::{ColumnType, Manifest, Table};
 
-use crate::store::GenerationId;
+use crate::store::error::StoreError;
+use crate::store::gate::GateSchema;
+use crate::store::rows::GenerationId;
 
-pub(super) use ddl::{create, drop_all};
-pub(super) use relations::gate_schema;
+mod ddl;
+mod relations;
+mod statement;
+mod texts;
 
-/// One generation's tables.
+pub(super) use statement::Rows;
+pub(super) use texts::{ClaimTexts, CountTexts, TableTexts};
+
+/// A registered generation, ready to be written and read.
+#[derive(Debug)]
 pub(super) struct GenerationTables {
-    /// Its number.
     pub(super) id: GenerationId,
-    /// What it was made from.
     pub(super) manifest: Arc<Manifest>,
-    /// By ordinal.
-    pub(super) tables: Vec<RowTable>,
+    /// By the table's ordinal.
+    pub(super) tables: Vec<TableTexts>,
+    /// Inserts dead letters: generation, record, pos, reason, detail, time.
+    pub(super) dead: Rows,
+    /// Sets positions: generation, partition, pos.
+    pub(super) position: Rows,
 }
 
-/// One table of rows.
-pub(super) struct RowTable {
-    /// Its name in the database, quoted.
-    pub(super) name: String,
-    /// What its key means for storing.
-    pub(super) shape: Shape,
-    /// Declared columns, in order.
-    pub(super) columns: Vec<Column>,
-    /// Key columns in the database, quoted; for claims only.
-    pub(super) key: Vec<KeyColumn>,
-    /// Counts over it.
-    pub(super) counts: Vec<CountTable>,
-}
-
-/// One column of a key or of a count's `by`.
-#[derive(Clone)]
-pub(super) struct KeyColumn {
-    /// Its name in the database, quoted.
-    pub(super) name: String,
-    /// Its place among the declared columns; none for the owner's account.
-    pub(super) at: Option<usize>,
-}
-
-/// One table of numbers.
-pub(super) struct CountTable {
-    /// Its name in the database, quoted.
-    pub(super) name: String,
-    /// What it counts by.
-    pub(super) by: Vec<KeyColumn>,
-}
-
-/// How a table is stored.
+/// How a table's key names its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Key `_uri`: a record makes at most one row; the row's id is the record's.
-    OnePerRecord,
-    /// The key contains `_uri` and more: rows of one record are numbered.
-    ManyPerRecord,
-    /// The key contains `_did` and not `_uri`: several records can claim it, one row wins.
+pub(super) enum Form {
+    /// `["_uri"]`: at most one row for each record.
+    One,
+    /// `_uri` and more: rows of one record never meet those of another.
+    Many,
+    /// `_did` without `_uri`: several records of one account may claim one key; the newest wins.
     Claims,
 }
 
-impl Shape {
-    fn of(table: &Table) -> Self {
-        let has_uri = table.key.iter().any(|k| k == "_uri");
-        match (has_uri, table.key.len()) {
-            (true, 1) => Self::OnePerRecord,
-            (true, _) => Self::ManyPerRecord,
-            (false, _) => Self::Claims,
-        }
-    }
+/// Where a value of a row comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The record.
+    Record,
+    /// The account.
+    Owner,
+    /// A declared column.
+    Column(usize),
 }
 
 impl GenerationTables {
-    /// The texts for one generation.
-    pub(super) fn new(id: GenerationId, manifest: Arc<Manifest>) -> Self {
+    /// The tables of a manifest under a generation's number.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when parts of the manifest do not fit each other.
+    pub(super) fn new(id: GenerationId, manifest: Arc<Manifest>) -> Result<Self, StoreError> {
         let tables = manifest
             .tables
             .iter()
-            .map(|t| row_table(id, &manifest, t))
-            .collect();
-        Self {
+            .map(|table| TableTexts::new(id, &manifest, table))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
             id,
             manifest,
             tables,
+            dead: Rows::new(
+                "insert into dead_letter (generation, record_id, pos, reason, detail, at_us) values ",
+                6,
+                "",
+            ),
+            position: Rows::new(
+                "insert into position (generation, part, pos) values ",
+                3,
+                " on conflict (generation, part) do update set pos = excluded.pos",
+            ),
+        })
+    }
+
+    /// Statements that make the tables and indexes, in order.
+    pub(super) fn create_tables(&self) -> Result<Vec<String>, StoreError> {
+        ddl::create_tables(self.id, &self.manifest)
+    }
+
+    /// Statements that make the views.
+    pub(super) fn create_views(&self) -> Result<Vec<(String, String)>, StoreError> {
+        ddl::create_views(self.id, &self.manifest)
+    }
+}
+
+/// What a generation's reads may name: own tables and counts, and the host's views.
+pub(super) fn gate_schema(tables: &GenerationTables) -> GateSchema {
+    relations::gate_schema(tables.id, &tables.manifest)
+}
+
+impl Form {
+    /// # Errors
+    /// When the key does not contain the owner.
+    pub(super) fn of(table: &Table) -> Result<Self, StoreError> {
+        let has = |name: &str| table.key.iter().any(|k| k == name);
+        match (has("_uri"), has("_did")) {
+            (true, _) if table.key.len() == 1 => Ok(Self::One),
+            (true, _) => Ok(Self::Many),
+            (false, true) => Ok(Self::Claims),
+            (false, false) => Err(StoreError::Refused(format!(
+                "tables.{}.key: expected _uri or _did among its columns, got {:?}",
+                table.name, table.key
+            ))),
         }
     }
 }
 
-fn row_table(id: GenerationId, manifest: &Manifest, table: &Table) -> RowTable {
-    let shape = Shape::of(table);
-    let key_columns = |names: &[String]| {
-        names
-            .iter()
-            .map(|n| key_column(table, n))
-            .collect::<Vec<_>>()
-    };
-    RowTable {
-        name: physical(id, &table.name),
-        shape,
-        columns: table.columns.clone(),
-        key: if shape == Shape::Claims {
-            key_columns(&table.key)
-        } else {
-            Vec::new()
-        },
-        counts: manifest
-            .counts
-            .iter()
-            .filter(|c| c.table == table.name)
-            .map(|c| CountTable {
-                name: physical(id, &c.name),
-                by: key_columns(&c.by),
-            })
-            .collect(),
+impl Source {
+    /// # Errors
+    /// When the table has no such column.
+    pub(super) fn of(table: &Table, name: &str) -> Result<Self, StoreError> {
+        match name {
+            "_uri" => Ok(Self::Record),
+            "_did" => Ok(Self::Owner),
+            _ => table
+                .columns
+                .iter()
+                .position(|c| c.name == name)
+                .map(Self::Column)
+                .ok_or_else(|| {
+                    StoreError::Refused(format!(
+                        "tables.{}: expected a column of the table, _uri or _did, got {name:?}",
+                        table.name
+                    ))
+                }),
+        }
+    }
+
+    /// The physical column, quoted.
+    pub(super) fn physical(self, table: &Table) -> String {
+        match self {
+            Self::Record => quoted("_u"),
+            Self::Owner => quoted("_d"),
+            Self::Column(at) => table
+                .columns
+                .get(at)
+                .map_or_else(String::new, |c| quoted(&c.name)),
+        }
+    }
+
+    pub(super) fn ty(self, table: &Table) -> ColumnType {
+        match self {
+            Self::Record => ColumnType::AtUri,
+            Self::Owner => ColumnType::Did,
+            Self::Column(at) => table.columns.get(at).map_or(ColumnType::Integer, |c| c.ty),
+        }
+    }
+
+    pub(super) fn is_nullable(self, table: &Table) -> bool {
+        match self {
+            Self::Record | Self::Owner => false,
+            Self::Column(at) => table.columns.get(at).is_some_and(|c| c.nullable),
+        }
     }
 }
 
-fn key_column(table: &Table, name: &str) -> KeyColumn {
-    KeyColumn {
-        name: quoted(database_column(name)),
-        at: table.columns.iter().position(|c| c.name == name),
-    }
+/// The name of a generation's table or count in the database.
+pub(super) fn table_name(id: GenerationId, name: &str) -> String {
+    format!("g{id}_{name}")
 }
 
-/// A table's or a count's name in the database, quoted.
-fn physical(id: GenerationId, name: &str) -> String {
-    format!("\"g{id}_{name}\"")
-}
-
-/// A view's name in the database, not quoted.
-fn view(id: GenerationId, name: &str) -> String {
+/// The name of the view that reads see.
+pub(super) fn view_name(id: GenerationId, name: &str) -> String {
     format!("g{id}_{name}_v")
 }
 
-/// What a declared or host column is called in the database.
-fn database_column(name: &str) -> &str {
-    match name {
-        "_uri" => "_u",
-        "_did" => "_d",
-        other => other,
-    }
-}
-
-/// Manifest rules keep quotes out of identifiers.
-fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
-}
-
-fn sql_type(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::Text | ColumnType::Json => "text",
-        ColumnType::Integer
-        | ColumnType::Boolean
-        | ColumnType::Time
-        | ColumnType::Did
-        | ColumnType::AtUri => "integer",
-        ColumnType::Real => "real",
-        ColumnType::Bytes => "blob",
-    }
+/// An identifier as SQL has it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,208 +1,235 @@
-//! Making and dropping a generation's tables.
+//! The DDL of a generation: tables, indexes, counts and views.
 
-use aviary_manifest::{ColumnType, Count, IndexTerm, Table};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use aviary_manifest::{Column, ColumnType, Count, IndexTerm, Manifest, Table};
 
-use super::{GenerationTables, Shape, database_column, physical, quoted, sql_type, view};
-use crate::store::StoreError;
+use super::{Form, Source, quoted, table_name, view_name};
+use crate::store::error::StoreError;
+use crate::store::rows::GenerationId;
 
-/// Makes every table, view and index.
-pub(in crate::store::sqlite) async fn create(
-    db: &mut SqliteConnection,
-    tables: &GenerationTables,
-) -> Result<(), StoreError> {
-    for table in &tables.manifest.tables {
-        run(db, row_table(tables, table)).await?;
-        run(db, row_view(tables, table)).await?;
-        for (n, index) in table.indexes.iter().enumerate() {
-            run(db, row_index(tables, table, n, index)).await?;
-        }
-        if Shape::of(table) == Shape::Claims {
-            let key: Vec<String> = table
+pub(super) fn create_tables(
+    id: GenerationId,
+    manifest: &Manifest,
+) -> Result<Vec<String>, StoreError> {
+    let mut script = Vec::new();
+    for table in &manifest.tables {
+        let form = Form::of(table)?;
+        script.push(create_table(id, table, form));
+        let name = table_name(id, &table.name);
+        let mut of = String::new();
+        if form == Form::Claims {
+            of.push_str(" where _w = 1");
+            let key: Result<Vec<String>, StoreError> = table
                 .key
                 .iter()
-                .map(|k| quoted(database_column(k)))
+                .map(|k| Ok(Source::of(table, k)?.physical(table)))
                 .collect();
-            let name = quoted(&format!("g{}_{}_key", tables.id, table.name));
-            let on = physical(tables.id, &table.name);
-            run(
-                db,
-                format!("create index {name} on {on} ({})", key.join(", ")),
-            )
-            .await?;
+            script.push(create_index(&name, "key", &key?.join(", "), ""));
+        }
+        for (number, terms) in table.indexes.iter().enumerate() {
+            let terms = index_terms(terms);
+            script.push(create_index(&name, &number.to_string(), &terms, &of));
         }
     }
-    for count in &tables.manifest.counts {
-        for sql in count_table(tables, count) {
-            run(db, sql).await?;
+    for count in &manifest.counts {
+        let table = counted(manifest, count)?;
+        script.push(create_count(id, table, count)?);
+        let name = table_name(id, &count.name);
+        for (number, terms) in count.indexes.iter().enumerate() {
+            let terms = index_terms(terms);
+            script.push(create_index(&name, &number.to_string(), &terms, ""));
         }
     }
-    Ok(())
+    Ok(script)
 }
 
-/// Drops everything that [`create`] made; indexes go with their tables.
-pub(in crate::store::sqlite) async fn drop_all(
-    db: &mut SqliteConnection,
-    tables: &GenerationTables,
-) -> Result<(), StoreError> {
-    let rows = tables.manifest.tables.iter().map(|t| &t.name);
-    let counts = tables.manifest.counts.iter().map(|c| &c.name);
-    for name in rows.chain(counts) {
-        run(
-            db,
-            format!("drop view if exists {}", quoted(&view(tables.id, name))),
-        )
-        .await?;
-        run(
-            db,
-            format!("drop table if exists {}", physical(tables.id, name)),
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-async fn run(db: &mut SqliteConnection, sql: String) -> Result<(), StoreError> {
-    sqlx::query(AssertSqlSafe(sql)).execute(db).await?;
-    Ok(())
-}
-
-fn row_table(tables: &GenerationTables, table: &Table) -> String {
-    let shape = Shape::of(table);
-    let mut columns = vec![match shape {
-        Shape::OnePerRecord => "_u integer primary key".to_owned(),
-        Shape::ManyPerRecord | Shape::Claims => {
-            "_u integer not null, _n integer not null".to_owned()
-        }
-    }];
-    if shape == Shape::Claims {
-        columns.push("_w integer not null".to_owned());
-    }
-    columns.push("_d integer not null, _pos integer not null, _rev text not null, _cid text not null, _seen integer not null".to_owned());
+fn create_table(id: GenerationId, table: &Table, form: Form) -> String {
+    let (record, key) = match form {
+        Form::One => ("_u integer primary key", "strict"),
+        Form::Many => (
+            "_u integer not null, _n integer not null",
+            "strict, without rowid",
+        ),
+        Form::Claims => (
+            "_u integer not null, _n integer not null, _w integer not null",
+            "strict, without rowid",
+        ),
+    };
+    let mut sql = format!(
+        "create table {} ({record}, _d integer not null, _pos integer not null, _rev text not null, \
+         _cid text not null, _seen integer not null",
+        quoted(&table_name(id, &table.name)),
+    );
     for column in &table.columns {
-        let null = if column.nullable { "" } else { " not null" };
-        columns.push(format!(
-            "{} {}{null}",
-            quoted(&column.name),
-            sql_type(column.ty)
-        ));
+        sql.push_str(", ");
+        sql.push_str(&column_text(column, column.nullable));
     }
-    let end = match shape {
-        Shape::OnePerRecord => ")",
-        Shape::ManyPerRecord | Shape::Claims => ", primary key (_u, _n)) without rowid",
+    if form != Form::One {
+        sql.push_str(", primary key (_u, _n)");
+    }
+    sql.push_str(") ");
+    sql.push_str(key);
+    sql
+}
+
+fn column_text(column: &Column, nullable: bool) -> String {
+    let ty = match column.ty {
+        ColumnType::Text | ColumnType::Json => "text",
+        ColumnType::Real => "real",
+        ColumnType::Bytes => "blob",
+        ColumnType::Integer
+        | ColumnType::Boolean
+        | ColumnType::Time
+        | ColumnType::Did
+        | ColumnType::AtUri => "integer",
     };
+    let null = if nullable { "" } else { " not null" };
+    format!("{} {ty}{null}", quoted(&column.name))
+}
+
+/// `#` keeps an index's name apart from every identifier that a manifest can hold.
+fn create_index(table: &str, name: &str, terms: &str, only: &str) -> String {
     format!(
-        "create table {} ({}{end}",
-        physical(tables.id, &table.name),
-        columns.join(", ")
+        "create index {} on {} ({terms}){only}",
+        quoted(&format!("{table}#{name}")),
+        quoted(table),
     )
 }
 
-fn row_view(tables: &GenerationTables, table: &Table) -> String {
-    let declared: String = table
-        .columns
+fn index_terms(terms: &[IndexTerm]) -> String {
+    let texts: Vec<String> = terms
         .iter()
-        .map(|c| format!(", t.{}", quoted(&c.name)))
+        .map(|term| {
+            let column = match term.column.as_str() {
+                "_uri" => "_u",
+                "_did" => "_d",
+                name => name,
+            };
+            let order = if term.descending { " desc" } else { "" };
+            format!("{}{order}", quoted(column))
+        })
         .collect();
-    let mut wheres = vec!["not exists (select 1 from hidden h where h.did_id = t._d)".to_owned()];
-    if Shape::of(table) == Shape::Claims {
-        wheres.push("t._w = 1".to_owned());
-    }
-    for name in &table.hide_with {
-        let ty = table.columns.iter().find(|c| &c.name == name).map(|c| c.ty);
-        wheres.extend(ty.and_then(|ty| visible(ty, &format!("t.{}", quoted(name)))));
-    }
-    format!(
-        "create view {} as select t._u, t._d, t._rev, t._cid, t._seen{declared} from {} t where {}",
-        quoted(&view(tables.id, &table.name)),
-        physical(tables.id, &table.name),
-        wheres.join(" and ")
-    )
+    texts.join(", ")
 }
 
-/// The condition that what a column refers to is not hidden; none for columns that refer to nothing.
-fn visible(ty: ColumnType, column: &str) -> Option<String> {
-    match ty {
-        ColumnType::Did => Some(format!(
-            "not exists (select 1 from hidden h where h.did_id = {column})"
-        )),
-        ColumnType::AtUri => Some(format!(
-            "not exists (select 1 from record r join hidden h on h.did_id = r.did_id where r.id = {column})"
-        )),
-        _ => None,
-    }
-}
-
-fn row_index(tables: &GenerationTables, table: &Table, n: usize, index: &[IndexTerm]) -> String {
-    // Rows that lost their key are in no view, so they need not be in an index.
-    let partial = if Shape::of(table) == Shape::Claims {
-        " where _w = 1"
-    } else {
-        ""
-    };
-    format!(
-        "create index {} on {} ({}){partial}",
-        quoted(&format!("g{}_{}_{n}", tables.id, table.name)),
-        physical(tables.id, &table.name),
-        terms(index)
-    )
-}
-
-fn terms(index: &[IndexTerm]) -> String {
-    let term = |t: &IndexTerm| {
-        let order = if t.descending { " desc" } else { "" };
-        format!("{}{order}", quoted(database_column(&t.column)))
-    };
-    index.iter().map(term).collect::<Vec<_>>().join(", ")
-}
-
-fn count_table(tables: &GenerationTables, count: &Count) -> Vec<String> {
-    let table = tables
-        .manifest
+pub(super) fn counted<'a>(manifest: &'a Manifest, count: &Count) -> Result<&'a Table, StoreError> {
+    manifest
         .tables
         .iter()
-        .find(|t| t.name == count.table);
-    let type_of = |by: &String| {
-        let declared = table.and_then(|t| t.columns.iter().find(|c| &c.name == by));
-        declared.map_or(ColumnType::Did, |c| c.ty)
-    };
-    let names: Vec<String> = count
-        .by
-        .iter()
-        .map(|by| quoted(database_column(by)))
-        .collect();
-    let columns: String = count
-        .by
-        .iter()
-        .zip(&names)
-        .map(|(by, name)| format!("{name} {} not null, ", sql_type(type_of(by))))
-        .collect();
-    let on = physical(tables.id, &count.name);
-    let shown: String = names.iter().map(|n| format!("t.{n}, ")).collect();
-    let wheres: Vec<String> = count
-        .by
-        .iter()
-        .zip(&names)
-        .filter_map(|(by, name)| visible(type_of(by), &format!("t.{name}")))
-        .collect();
-    let wheres = if wheres.is_empty() {
-        String::new()
-    } else {
-        format!(" where {}", wheres.join(" and "))
-    };
-    let mut sql = vec![
-        format!(
-            "create table {on} ({columns}n integer not null, primary key ({})) without rowid",
-            names.join(", ")
-        ),
-        format!(
-            "create view {} as select {shown}t.n from {on} t{wheres}",
-            quoted(&view(tables.id, &count.name))
-        ),
-    ];
-    for (n, index) in count.indexes.iter().enumerate() {
-        let name = quoted(&format!("g{}_{}_{n}", tables.id, count.name));
-        sql.push(format!("create index {name} on {on} ({})", terms(index)));
+        .find(|t| t.name == count.table)
+        .ok_or_else(|| {
+            StoreError::Refused(format!(
+                "counts.{}.table: expected the name of a table, got {:?}",
+                count.name, count.table
+            ))
+        })
+}
+
+/// A row with a null among the values is not counted, so the columns have none.
+fn create_count(id: GenerationId, table: &Table, count: &Count) -> Result<String, StoreError> {
+    let mut columns = Vec::new();
+    let mut key = Vec::new();
+    for name in &count.by {
+        let source = Source::of(table, name)?;
+        key.push(source.physical(table));
+        columns.push(match source {
+            Source::Column(at) => table
+                .columns
+                .get(at)
+                .map_or_else(String::new, |c| column_text(c, false)),
+            Source::Record | Source::Owner => {
+                format!("{} integer not null", source.physical(table))
+            }
+        });
     }
-    sql
+    Ok(format!(
+        "create table {} ({}, n integer not null, primary key ({})) strict, without rowid",
+        quoted(&table_name(id, &count.name)),
+        columns.join(", "),
+        key.join(", "),
+    ))
+}
+
+/// Each view's name and its statement.
+pub(super) fn create_views(
+    id: GenerationId,
+    manifest: &Manifest,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let mut views = Vec::new();
+    for table in &manifest.tables {
+        let mut only = Vec::new();
+        if Form::of(table)? == Form::Claims {
+            only.push("_w = 1".to_owned());
+        }
+        only.push(visible(
+            &column_of(id, &table.name, "\"_d\""),
+            ColumnType::Did,
+        ));
+        for name in &table.hide_with {
+            let source = Source::of(table, name)?;
+            let column = column_of(id, &table.name, &source.physical(table));
+            only.push(visible(&column, source.ty(table)));
+        }
+        let declared = table.columns.iter().map(|c| quoted(&c.name));
+        let columns: Vec<String> = ["_u", "_d", "_rev", "_cid", "_seen"]
+            .map(quoted)
+            .into_iter()
+            .chain(declared)
+            .collect();
+        views.push(create_view(id, &table.name, &columns, &only));
+    }
+    for count in &manifest.counts {
+        let table = counted(manifest, count)?;
+        let mut columns = Vec::new();
+        let mut only = Vec::new();
+        for name in &count.by {
+            let source = Source::of(table, name)?;
+            let column = source.physical(table);
+            if matches!(source.ty(table), ColumnType::Did | ColumnType::AtUri) {
+                only.push(visible(
+                    &column_of(id, &count.name, &column),
+                    source.ty(table),
+                ));
+            }
+            columns.push(column);
+        }
+        columns.push("n".to_owned());
+        views.push(create_view(id, &count.name, &columns, &only));
+    }
+    Ok(views)
+}
+
+fn column_of(id: GenerationId, table: &str, column: &str) -> String {
+    format!("{}.{column}", quoted(&table_name(id, table)))
+}
+
+/// That the account that `column` refers to is not hidden; true of a null.
+fn visible(column: &str, ty: ColumnType) -> String {
+    if ty == ColumnType::AtUri {
+        format!(
+            "not exists (select 1 from record cross join hidden on hidden.did_id = record.did_id \
+             where record.id = {column})"
+        )
+    } else {
+        format!("not exists (select 1 from hidden where hidden.did_id = {column})")
+    }
+}
+
+fn create_view(
+    id: GenerationId,
+    name: &str,
+    columns: &[String],
+    only: &[String],
+) -> (String, String) {
+    let view = view_name(id, name);
+    let mut sql = format!(
+        "create view {} as select {} from {}",
+        quoted(&view),
+        columns.join(", "),
+        quoted(&table_name(id, name)),
+    );
+    if !only.is_empty() {
+        sql.push_str(" where ");
+        sql.push_str(&only.join(" and "));
+    }
+    (view, sql)
 }

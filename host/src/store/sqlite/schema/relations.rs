@@ -1,95 +1,87 @@
-//! What a generation's reads may name.
+//! What a generation's reads may name, for the gate.
 
-use aviary_manifest::{Column, ColumnType};
+use aviary_manifest::{ColumnType, Manifest};
 
-use super::{GenerationTables, database_column, view};
+use super::{Source, view_name};
 use crate::store::gate::{GateSchema, Relation, RelationColumn};
+use crate::store::rows::GenerationId;
 
-/// Own tables, own counts, and the host's views.
-pub(in crate::store::sqlite) fn gate_schema(tables: &GenerationTables) -> GateSchema {
-    let mut relations = vec![
-        host_view(
-            "record",
-            "host_record_v",
-            &[
-                ("_uri", ColumnType::AtUri),
-                ("_did", ColumnType::Did),
-                ("collection", ColumnType::Text),
-                ("rkey", ColumnType::Text),
-                ("_rev", ColumnType::Text),
-                ("_seen", ColumnType::Time),
-            ],
-        ),
-        host_view(
-            "account",
-            "host_account_v",
-            &[
-                ("_did", ColumnType::Did),
-                ("active", ColumnType::Boolean),
-                ("status", ColumnType::Text),
-            ],
-        ),
-    ];
-    for table in &tables.manifest.tables {
-        let host = [
-            ("_uri", ColumnType::AtUri),
-            ("_did", ColumnType::Did),
-            ("_rev", ColumnType::Text),
-            ("_cid", ColumnType::Text),
-            ("_seen", ColumnType::Time),
+pub(super) fn gate_schema(id: GenerationId, manifest: &Manifest) -> GateSchema {
+    let mut relations = Vec::new();
+    for table in &manifest.tables {
+        let mut columns = vec![
+            column("_uri", "_u", ColumnType::AtUri, false),
+            column("_did", "_d", ColumnType::Did, false),
+            column("_cid", "_cid", ColumnType::Text, false),
+            column("_rev", "_rev", ColumnType::Text, false),
+            column("_seen", "_seen", ColumnType::Time, false),
         ];
-        let host = host.into_iter().map(|(name, ty)| column(name, ty, false));
-        let declared = table
-            .columns
-            .iter()
-            .map(|c| column(&c.name, c.ty, c.nullable));
+        columns.extend(
+            table
+                .columns
+                .iter()
+                .map(|c| column(&c.name, &c.name, c.ty, c.nullable)),
+        );
         relations.push(Relation {
             name: table.name.clone(),
-            physical: view(tables.id, &table.name),
-            columns: host.chain(declared).collect(),
+            physical: view_name(id, &table.name),
+            columns,
         });
     }
-    for count in &tables.manifest.counts {
-        let declared = tables
-            .manifest
-            .tables
-            .iter()
-            .find(|t| t.name == count.table);
-        let type_of = |by: &String| {
-            let found: Option<&Column> =
-                declared.and_then(|t| t.columns.iter().find(|c| &c.name == by));
-            found.map_or(ColumnType::Did, |c| c.ty)
+    for count in &manifest.counts {
+        let Some(table) = manifest.tables.iter().find(|t| t.name == count.table) else {
+            continue;
         };
         let mut columns: Vec<RelationColumn> = count
             .by
             .iter()
-            .map(|by| column(by, type_of(by), false))
+            .filter_map(|name| match Source::of(table, name).ok()? {
+                Source::Record => Some(column("_uri", "_u", ColumnType::AtUri, false)),
+                Source::Owner => Some(column("_did", "_d", ColumnType::Did, false)),
+                source @ Source::Column(_) => Some(column(name, name, source.ty(table), false)),
+            })
             .collect();
-        columns.push(column("n", ColumnType::Integer, false));
+        columns.push(column("n", "n", ColumnType::Integer, false));
         relations.push(Relation {
             name: count.name.clone(),
-            physical: view(tables.id, &count.name),
+            physical: view_name(id, &count.name),
             columns,
         });
     }
+    relations.extend(host_relations());
     GateSchema { relations }
 }
 
-fn host_view(name: &str, physical: &str, columns: &[(&str, ColumnType)]) -> Relation {
-    Relation {
-        name: name.to_owned(),
-        physical: physical.to_owned(),
-        columns: columns
-            .iter()
-            .map(|(name, ty)| column(name, *ty, *name == "status"))
-            .collect(),
-    }
+fn host_relations() -> [Relation; 2] {
+    [
+        Relation {
+            name: "record".into(),
+            physical: "host_record_v".into(),
+            columns: vec![
+                column("_uri", "_u", ColumnType::AtUri, false),
+                column("_did", "_d", ColumnType::Did, false),
+                column("collection", "collection", ColumnType::Text, false),
+                column("rkey", "rkey", ColumnType::Text, false),
+                column("_rev", "_rev", ColumnType::Text, false),
+                column("_seen", "_seen", ColumnType::Time, false),
+            ],
+        },
+        Relation {
+            name: "account".into(),
+            physical: "host_account_v".into(),
+            columns: vec![
+                column("_did", "_d", ColumnType::Did, false),
+                column("active", "active", ColumnType::Boolean, false),
+                column("status", "status", ColumnType::Text, true),
+            ],
+        },
+    ]
 }
 
-fn column(name: &str, ty: ColumnType, nullable: bool) -> RelationColumn {
+fn column(name: &str, physical: &str, ty: ColumnType, nullable: bool) -> RelationColumn {
     RelationColumn {
-        name: name.to_owned(),
-        physical: database_column(name).to_owned(),
+        name: name.into(),
+        physical: physical.into(),
         ty,
         nullable,
     }

@@ -1,0 +1,11 @@
+//! Plugin rows in a store: the laws that hold for any plugin, over a seeded world with updates, deletes, duplicate
+//! likes, two claims on one key, accounts that hide and come back, and records that a plugin cannot use.
+//!
+//! What is expected is computed from the world itself (`world.rs`), never from the store.
+
+mod laws;
+mod letters;
+mod plugin;
+mod registering;
+mod tables;
+mod world;

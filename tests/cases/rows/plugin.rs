@@ -283,7 +283,7 @@ fn expect_plugin(manifest: &Manifest, rows: &BTreeMap<usize, Vec<Expected>>, tab
 }
 
 /// A value as `tables.rs` shows what is stored.
-pub(super) fn text(value: &Value) -> String {
+fn text(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Boolean(b) => i64::from(*b).to_string(),

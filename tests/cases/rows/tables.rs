@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aviary::atproto::Nsid;
 use aviary::clock::Clock;
 use aviary::entry::Entry;
 use aviary::store::sqlite::{SqliteOptions, SqliteStore};
@@ -16,7 +15,7 @@ use aviary_manifest::{ColumnType, Manifest};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
 
-use super::plugin::{Tables, manifests, registration, text};
+use super::plugin::{Tables, manifests, registration};
 use super::world::{PARTITIONS, with_partition};
 
 pub(super) const NOW_US: i64 = 1_700_000_000_000_000;
@@ -67,12 +66,12 @@ impl Bed {
         };
         self.store.archive(unit).await.unwrap();
         while self.store.redo_step().await.unwrap().more {}
-        let collections: Vec<Nsid> = self
+        let collections: Vec<String> = self
             .plugins
             .iter()
-            .flat_map(|(m, _)| &m.collections)
-            .map(|c| Nsid::parse(c).unwrap())
+            .flat_map(|(m, _)| m.collections.clone())
             .collect();
+        let wants = |nsid: &str| collections.iter().any(|c| c == nsid);
         let limit = FeedLimit {
             changes: 1_000_000,
             bytes: 1 << 30,
@@ -80,10 +79,7 @@ impl Bed {
         let mut changes = Vec::new();
         for part in 0..PARTITIONS {
             let after = self.through[usize::from(part)];
-            let batch = self
-                .store
-                .changes_after(part, after, &collections, limit)
-                .await;
+            let batch = self.store.changes_after(part, after, &wants, limit).await;
             let batch = batch.unwrap();
             self.through[usize::from(part)] = batch.through;
             changes.extend(batch.changes);
@@ -305,17 +301,22 @@ async fn dump_plugin(
         lines.sort();
         tables.insert(format!("{}.{}", manifest.name, count.name), lines);
     }
+    let letters = dump_letters(c, id).await;
+    tables.insert(format!("{}.dead_letter", manifest.name), letters);
+}
+
+async fn dump_letters(c: &mut SqliteConnection, id: i64) -> Vec<String> {
     let sql = format!(
         "select n.uri || ' ' || l.reason from dead_letter l join ({}) n on n.id = l.record_id where l.generation = ?",
         URIS.replace("r.rkey from", "r.rkey as uri from")
     );
     let mut letters: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(id)
-        .fetch_all(&mut *c)
+        .fetch_all(c)
         .await
         .unwrap();
     letters.sort();
-    tables.insert(format!("{}.dead_letter", manifest.name), letters);
+    letters
 }
 
 /// Shows where two dumps differ.
@@ -327,6 +328,4 @@ pub(super) fn assert_same(found: &Tables, wanted: &Tables, context: &str) {
     for (table, lines) in wanted {
         assert_eq!(&found[table], lines, "{context}: {table}");
     }
-    // The way in which values are shown is the same on both sides.
-    assert_eq!(text(&aviary::store::Value::Null), "null");
 }

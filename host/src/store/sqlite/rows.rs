@@ -51,7 +51,7 @@ async fn write(
     now_us: i64,
 ) -> Result<u64, StoreError> {
     let mut rows = 0;
-    let mut todo: Vec<Range<usize>> = vec![0..changes.len()];
+    let mut todo: Vec<Range<usize>> = std::iter::once(0..changes.len()).collect();
     while let Some(range) = todo.pop() {
         let Some(part) = changes.get_mut(range.clone()) else {
             continue;

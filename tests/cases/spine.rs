@@ -127,6 +127,61 @@ async fn rows_are_the_truth(dir: &Path, truth: &Truth) {
     assert_eq!(dump["likes.by_subject"], expected);
 }
 
+async fn counts_are_the_truth(host: &HostProcess, truth: &Truth) {
+    let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
+    for account in truth.accounts.values() {
+        for (_, _, record) in account
+            .visible()
+            .filter(|(c, ..)| *c == "xyz.statusphere.status")
+        {
+            *by_status
+                .entry(record.value["status"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+    }
+    let (_, counts) = http::get(&format!(
+        "{}/xrpc/xyz.statusphere.getStatusCounts?limit=100",
+        host.url
+    ))
+    .await;
+    let counted: BTreeMap<String, u64> = counts["counts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| {
+            (
+                c["status"].as_str().unwrap().to_owned(),
+                c["count"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(counted, by_status);
+}
+
+async fn follows_are_the_truth(host: &HostProcess, truth: &Truth) {
+    for (did, account) in &truth.accounts {
+        let Some(records) = account
+            .collections
+            .get("app.bsky.graph.follow")
+            .filter(|_| account.is_active())
+        else {
+            continue;
+        };
+        let listed = http::list_records(&host.url, did, "app.bsky.graph.follow")
+            .await
+            .unwrap();
+        let listed: BTreeMap<_, _> = listed
+            .into_iter()
+            .map(|(rkey, cid, value)| (rkey, (cid, value)))
+            .collect();
+        let expected = records
+            .iter()
+            .map(|(rkey, r)| (rkey.clone(), (r.cid.clone(), r.value.clone())))
+            .collect();
+        assert_eq!(listed, expected, "{did}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_stream_becomes_rows_that_answer_queries() {
     let (network, dir, plugins) = (
@@ -161,56 +216,8 @@ async fn a_live_stream_becomes_rows_that_answer_queries() {
         .collect();
     assert!(times.is_sorted_by(|a, b| a >= b), "not newest first");
 
-    let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
-    for account in truth.accounts.values() {
-        for (_, _, record) in account
-            .visible()
-            .filter(|(c, ..)| *c == "xyz.statusphere.status")
-        {
-            *by_status
-                .entry(record.value["status"].as_str().unwrap().to_owned())
-                .or_default() += 1;
-        }
-    }
-    let (_, counts) = http::get(&format!(
-        "{}/xrpc/xyz.statusphere.getStatusCounts?limit=100",
-        host.url
-    ))
-    .await;
-    let counted: BTreeMap<String, u64> = counts["counts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|c| {
-            (
-                c["status"].as_str().unwrap().to_owned(),
-                c["count"].as_u64().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(counted, by_status);
-
-    for (did, account) in &truth.accounts {
-        let Some(records) = account
-            .collections
-            .get("app.bsky.graph.follow")
-            .filter(|_| account.is_active())
-        else {
-            continue;
-        };
-        let listed = http::list_records(&host.url, did, "app.bsky.graph.follow")
-            .await
-            .unwrap();
-        let listed: BTreeMap<_, _> = listed
-            .into_iter()
-            .map(|(rkey, cid, value)| (rkey, (cid, value)))
-            .collect();
-        let expected = records
-            .iter()
-            .map(|(rkey, r)| (rkey.clone(), (r.cid.clone(), r.value.clone())))
-            .collect();
-        assert_eq!(listed, expected, "{did}");
-    }
+    counts_are_the_truth(&host, &truth).await;
+    follows_are_the_truth(&host, &truth).await;
     assert_eq!(host.stop().await, Some(0));
     rows_are_the_truth(dir.path(), &truth).await;
 }

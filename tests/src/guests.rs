@@ -25,7 +25,6 @@ pub fn folder() -> PathBuf {
 /// # Panics
 /// When it has not been built, with the command that does.
 #[must_use]
-#[expect(clippy::panic, reason = "a test without its guest fails")]
 pub fn bytes(name: &str) -> Vec<u8> {
     let path = folder().join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; run: {BUILD}", path.display()))

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::guests;
+
 /// The workspace's root.
 #[must_use]
 pub fn root() -> PathBuf {
@@ -35,28 +37,6 @@ pub fn aviary() -> PathBuf {
     path
 }
 
-/// The built guests: `AVIARY_GUESTS`, else the workspace's target folder.
-///
-/// # Panics
-/// When they have not been built.
-#[must_use]
-pub fn guests() -> PathBuf {
-    let path = std::env::var_os("AVIARY_GUESTS").map_or_else(
-        || {
-            let target = binaries();
-            let target = target.parent().unwrap_or(&target);
-            target.join("wasm32-wasip2/guest")
-        },
-        PathBuf::from,
-    );
-    assert!(
-        path.join("statusphere.wasm").exists(),
-        "{} holds no guests: run `cargo xtask plugins` (cargo xtask test does)",
-        path.display()
-    );
-    path
-}
-
 /// A folder with copies of the named guests, as `--plugins` wants it.
 ///
 /// # Panics
@@ -66,22 +46,8 @@ pub fn plugins_dir(names: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     for name in names {
         let file = format!("{name}.wasm");
-        std::fs::copy(guests().join(&file), dir.path().join(&file)).expect("a guest to copy");
+        std::fs::copy(guests::folder().join(&file), dir.path().join(&file))
+            .unwrap_or_else(|e| panic!("{file}: {e}; run: {}", guests::BUILD));
     }
     dir
-}
-
-/// The shared data folder, or none with a loud line: `AVIARY_DATA`, else beside the checkout.
-#[must_use]
-pub fn shared_data() -> Option<PathBuf> {
-    let path = std::env::var_os("AVIARY_DATA")
-        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!(
-        "SKIPPED: no shared data at {} (set AVIARY_DATA): the published suites were NOT run",
-        path.display()
-    );
-    None
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::place;
+use crate::{place, shared_data};
 
 /// By DID, what the PDS reported at the end.
 pub type Truth = BTreeMap<String, Account>;
@@ -43,7 +43,7 @@ impl Recording {
     /// One in the shared data, if that is here.
     #[must_use]
     pub fn shared(name: &str) -> Option<Self> {
-        place::shared_data().map(|d| Self(d.join("recordings").join(name)))
+        shared_data::path(&format!("recordings/{name}")).map(Self)
     }
 
     /// Its frames, decompressed.
@@ -52,7 +52,7 @@ impl Recording {
     /// When the file is not there or not zstd.
     #[must_use]
     pub fn frames(&self) -> Vec<u8> {
-        decompress(&self.0.join("frames.bin.zst"))
+        shared_data::decompressed(&self.0.join("frames.bin.zst"))
     }
 
     /// Its frames as a file in `dir`.
@@ -72,11 +72,7 @@ impl Recording {
     /// When the file is not there or not what it should be.
     #[must_use]
     pub fn truth(&self) -> Truth {
-        serde_json::from_slice(&decompress(&self.0.join("truth.json.zst"))).expect("truth.json")
+        serde_json::from_slice(&shared_data::decompressed(&self.0.join("truth.json.zst")))
+            .expect("truth.json")
     }
-}
-
-fn decompress(path: &Path) -> Vec<u8> {
-    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    zstd::decode_all(file).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

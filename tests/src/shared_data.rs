@@ -3,7 +3,6 @@
 //! It lies beside a checkout or where `AVIARY_DATA` says. A case whose data is absent says so loudly and passes.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The path of something in the shared data folder; none, and a loud line, when it is absent.
 #[must_use]
@@ -20,12 +19,11 @@ pub fn path(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// A file's bytes; one that ends in `.zst` is decompressed by the `zstd` program.
+/// A file's bytes; one that ends in `.zst` is decompressed.
 ///
 /// # Panics
-/// When the file is there and cannot be read, or `zstd` cannot be run.
+/// When the file is there and cannot be read.
 #[must_use]
-#[expect(clippy::panic, reason = "a test cannot go on")]
 pub fn read(name: &str) -> Option<Vec<u8>> {
     let path = path(name)?;
     if path.extension().is_some_and(|ext| ext == "zst") {
@@ -39,7 +37,6 @@ pub fn read(name: &str) -> Option<Vec<u8>> {
 /// # Panics
 /// As [`read`], and when it is not JSON.
 #[must_use]
-#[expect(clippy::panic, reason = "a test cannot go on")]
 pub fn json(name: &str) -> Option<serde_json::Value> {
     let bytes = read(name)?;
     Some(serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{name}: {e}")))
@@ -50,7 +47,6 @@ pub fn json(name: &str) -> Option<serde_json::Value> {
 /// # Panics
 /// As [`read`], and when a length reaches past the end.
 #[must_use]
-#[expect(clippy::panic, reason = "a test cannot go on")]
 pub fn frames(name: &str, length: fn([u8; 4]) -> u32) -> Option<Vec<Vec<u8>>> {
     let bytes = read(name)?;
     let (mut rest, mut frames) = (&bytes[..], Vec::new());
@@ -64,15 +60,7 @@ pub fn frames(name: &str, length: fn([u8; 4]) -> u32) -> Option<Vec<Vec<u8>>> {
     Some(frames)
 }
 
-#[expect(clippy::panic, reason = "a test cannot go on")]
-fn decompressed(path: &Path) -> Vec<u8> {
-    match Command::new("zstd").arg("-dcq").arg(path).output() {
-        Ok(out) if out.status.success() => out.stdout,
-        Ok(out) => panic!(
-            "zstd {}: {}",
-            path.display(),
-            String::from_utf8_lossy(&out.stderr)
-        ),
-        Err(e) => panic!("the program zstd is needed to read {}: {e}", path.display()),
-    }
+pub(crate) fn decompressed(path: &Path) -> Vec<u8> {
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    zstd::decode_all(file).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

@@ -1,8 +1,9 @@
-//! The task runner: `cargo xtask dev | test | check | plugins`.
+//! The task runner: `cargo xtask dev | test | check | plugins | bench`.
 //!
 //! Guarantees: writes below the workspace's target folder and nowhere else (cargo and rustup keep their own folders);
 //! says what it runs and how long each step took; stops at the first step that fails.
 
+mod bench;
 mod check;
 mod dev;
 mod plugins;
@@ -30,6 +31,8 @@ enum Task {
     Test,
     /// Format, lints, documentation and the architecture test
     Check,
+    /// Measure the parts and the whole path
+    Bench(bench::Bench),
     /// Build the bundled plugins and the tests' guests for wasm32-wasip2
     Plugins,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Dev(dev) => dev.run(&mut steps),
         Task::Test => test::run(&mut steps).map(|()| steps.report()),
         Task::Check => check::run(&mut steps).map(|()| steps.report()),
+        Task::Bench(bench) => bench.run(&mut steps).map(|()| steps.report()),
         Task::Plugins => plugins::build(&mut steps).map(|_| ()),
     };
     match done {

@@ -171,3 +171,6 @@ fn read_op(op: &RepoOp<'_>, car: &CarSlice<'_>) -> Result<Op, String> {
         action,
     })
 }
+
+#[cfg(test)]
+mod tests;

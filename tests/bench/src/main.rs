@@ -82,7 +82,11 @@ fn replay(args: &Args, frames: &Path, archive: &str) -> anyhow::Result<Run> {
         .stderr(Stdio::inherit())
         .output()
         .context("starting aviary")?;
-    anyhow::ensure!(output.status.success(), "aviary replay failed: {}", output.status);
+    anyhow::ensure!(
+        output.status.success(),
+        "aviary replay failed: {}",
+        output.status
+    );
     let summary: Value = serde_json::from_slice(&output.stdout).context("the summary")?;
     let figure = |name: &str| {
         summary[name]
@@ -95,7 +99,11 @@ fn replay(args: &Args, frames: &Path, archive: &str) -> anyhow::Result<Run> {
         events: figure("events")?,
         events_per_s: figure("events_per_s")?,
         cpu_s_per_1000: figure("cpu_s_per_1000_events")?,
-        guest_share: if cpu_s > 0.0 { figure("guest_s")? / cpu_s } else { 0.0 },
+        guest_share: if cpu_s > 0.0 {
+            figure("guest_s")? / cpu_s
+        } else {
+            0.0
+        },
         resident_peak_mib: figure("resident_peak_bytes")? / MIB,
         store_mib: store_bytes(dir.path())? / MIB,
     })

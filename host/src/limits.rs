@@ -141,3 +141,36 @@ pub const SQLITE_CHUNK_ROWS_MAX: usize = 128;
 pub const SQLITE_BINDS_MAX: usize = 32_766;
 /// A dead letter's detail (bytes) (ours). Longer ones are cut.
 pub const DEAD_DETAIL_BYTES_MAX: usize = 1_024;
+
+/// A page of a SQLite file (bytes) (ours: SQLite's default; fixed when the file is made).
+pub const SQLITE_PAGE_BYTES: u32 = 4_096;
+/// How long a connection waits for another process's lock or for a free reader (ms) (ours). Then: unavailable.
+pub const SQLITE_BUSY_MS_MAX: u64 = 5_000;
+/// Page cache of the write connection (bytes) (ours: the upper B-tree levels of a small network's tables).
+pub const SQLITE_WRITER_CACHE_BYTES_MAX: usize = 48 << 20;
+/// Page cache of one read connection (bytes) (ours: the system's own cache stands behind it).
+pub const SQLITE_READER_CACHE_BYTES_MAX: usize = 4 << 20;
+/// Read connections by default (ours).
+pub const SQLITE_READERS: u32 = 4;
+/// Pages in the write-ahead log at which a commit copies them back (ours: random writes share pages by then).
+pub const SQLITE_WAL_PAGES_MAX: u32 = 8_192;
+/// What the write-ahead log's file is cut back to (bytes) (ours).
+pub const SQLITE_WAL_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Prepared statements of the write connection (ours: some plugins with some chunk sizes each).
+pub const SQLITE_WRITER_STATEMENTS_MAX: usize = 1_024;
+/// Rows that SQLite's thread reads ahead of its reader (ours).
+pub const SQLITE_READ_ROWS_AHEAD: usize = 256;
+/// Units of the host that wait for SQLite's writer (ours: the host consumer sends one at a time).
+pub const SQLITE_HOST_UNITS_MAX: usize = 8;
+/// Units of plugins that wait for SQLite's writer (ours: a plugin sends one at a time). Full: plugins wait.
+pub const SQLITE_PLUGIN_UNITS_MAX: usize = 64;
+/// Units of one transaction (ours: short enough for a reader's log, long enough to share a commit).
+pub const SQLITE_GROUP_UNITS_MAX: usize = 32;
+/// Time after which a transaction takes no more units (ms) (ours).
+pub const SQLITE_GROUP_MS: u128 = 50;
+/// Tombstones freed by one transaction (ours: one short transaction).
+pub const TRIM_ROWS_PER_STEP: u64 = 4_096;
+/// Positions that one read of the feed goes over (ours: unwanted ones cost 0.1 microseconds each).
+pub const FEED_SCAN_POS_MAX: i64 = 262_144;
+/// How long a start waits for the process that owns the database before it (ms) (ours).
+pub const SQLITE_OWNER_MS_MAX: u64 = 5_000;

@@ -33,8 +33,11 @@ create table record (
     unique (did_id, coll_id, rkey)
 );
 
--- The change feed: `where part = ? and pos > ? order by pos`.
-create index record_feed on record (part, pos) where pos is not null;
+-- The change feed: `where part = ? and pos > ? order by pos`; coll_id lets it pass over unwanted records unread.
+create index record_feed on record (part, pos, coll_id) where pos is not null;
+
+-- Tombstones, for trimming; seen_us of a tombstone is when the record went.
+create index record_tombstone on record (part, pos) where cid is null and pos is not null;
 
 -- Chain state of repositories with archived records. state: 0 synchronized, 1 desynchronized.
 create table repo (
@@ -64,10 +67,11 @@ create table hidden (
     did_id integer primary key
 );
 
--- Accounts whose records have to pass through the feed again; after_id is the last record id done.
+-- Accounts whose records have to pass through the feed again; (after_coll, after_rkey) is the last record done.
 create table redo (
     did_id integer primary key,
-    after_id integer not null default 0
+    after_coll integer not null default 0,
+    after_rkey text not null default ''
 );
 
 create table partition (

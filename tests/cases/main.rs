@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod archive;
 mod car;
 mod cbor;
 mod component;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::feed::{Change, Pos};
+use super::rows::Advance;
 use crate::atproto::{Cid, RecordKey, Tid};
 use crate::entry::{Entry, Partition, Source};
 
@@ -23,8 +24,8 @@ pub struct ArchiveUnit {
 pub struct Archived {
     /// Changes in pos order for each partition, for consumers that follow closely.
     pub changes: Vec<Arc<Change>>,
-    /// The new last pos of each partition that moved.
-    pub heads: Vec<(Partition, Pos)>,
+    /// The step of each partition that moved: its last pos before and after. A pos between may have no change.
+    pub heads: Vec<Advance>,
     /// Commits that were new.
     pub commits: u64,
     /// Commits that were known already (rev at or below the repository's).

@@ -50,12 +50,30 @@ pub enum StoreError {
     Closed,
 }
 
+// SQLite's primary result codes; an extended code's low byte is its primary one.
+const CORRUPT: u32 = 11;
+const NOT_A_DATABASE: u32 = 26;
+/// Busy, locked, no memory, read-only, I/O, full, cannot open, protocol: about the machine, not the statement.
+const PASSING: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+
 impl From<sqlx::Error> for StoreError {
-    /// Anything a database says on the host's own statements is trouble of the database: they are fixed texts.
+    /// What a database says on the host's own statements: trouble of the machine passes, anything else is a state
+    /// that should not be.
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
-            other => Self::Unavailable(other.to_string()),
+        match &error {
+            sqlx::Error::Database(e) => {
+                let code = e.code().and_then(|c| c.parse::<u32>().ok());
+                match code.map(|c| c & 0xff) {
+                    Some(CORRUPT | NOT_A_DATABASE) => Self::Corrupt(error.to_string()),
+                    Some(code) if PASSING.contains(&code) => Self::Unavailable(error.to_string()),
+                    _ => Self::Corrupt(format!("a statement of the host failed: {error}")),
+                }
+            }
+            sqlx::Error::PoolClosed => Self::Closed,
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                Self::Corrupt(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
         }
     }
 }

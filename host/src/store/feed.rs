@@ -10,9 +10,12 @@ use bytes::Bytes;
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid, cbor, json};
 use crate::entry::Partition;
 
+mod batching;
 mod ring;
 
-pub use ring::{Feed, FeedLimit, Wants};
+pub(in crate::store) use batching::Batching;
+pub use batching::FeedLimit;
+pub use ring::{Feed, Wants};
 
 /// A commit's number in its partition: dense, from 1.
 pub type Pos = i64;

@@ -1,7 +1,7 @@
-//! The store of a small server: one SQLite file.
+//! The embedded backend: one SQLite file, one writer, several readers.
 //!
-//! Guarantees: what [`super::Store`] says. One connection writes (`writer.rs`), a few read their own snapshots; a
-//! crash at any moment leaves the last group that was committed.
+//! Guarantees what [`Store`] does. One process owns a file at a time: a second one is refused. Reads go through their
+//! own connections and see what was committed when they started; everything that writes is a unit of the one writer.
 
 mod archive;
 mod bulk;
@@ -11,121 +11,127 @@ mod dead;
 mod feed;
 mod generation;
 mod intern;
+mod memory;
 mod migrate;
+mod owner;
+mod partitions;
 mod plan;
 mod read;
 mod records;
 mod redo;
 mod rows;
 mod schema;
-mod tombstones;
+mod standing;
+mod trim;
 mod writer;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqlitePool;
-use sqlx::{Row, SqliteConnection};
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Sqlite, SqlitePool};
 
-use super::{
-    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
-    Heads, IndexUnit, PartitionHead, Pos, ReadSession, RecordRow, RedoStep, Registration, RepoPage,
-    Store, StoreError, Wants,
-};
+use self::read::{Reads, SqliteReadSession};
+use self::standing::Standing;
+use self::writer::{Unit, Writer, WriterOptions};
+use super::Store;
+use super::archive::{ArchiveUnit, Archived, Heads, RecordRow, RedoStep, RepoPage};
+use super::error::StoreError;
+use super::feed::{FeedBatch, FeedLimit, Pos, Wants};
+use super::read::ReadSession;
+use super::rows::{Applied, DeadLetter, Generation, GenerationId, IndexUnit, Registration};
 use crate::atproto::{AtUri, Did, Nsid, RecordKey};
 use crate::clock::Clock;
 use crate::entry::{Partition, Source};
-use read::{Reads, SqliteReadSession};
-use writer::{Job, Writer, WriterHandle};
+use crate::limits;
 
 /// How a SQLite store is opened.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The file; made when missing. Its log lies beside it.
+    /// The file; made when missing. Its folder must exist.
     pub path: PathBuf,
-    /// For a new store; an existing one keeps the number it was made with.
+    /// How many partitions it has; fixed when the file is made.
     pub partitions: u16,
     /// Times of registrations.
     pub clock: Clock,
 }
 
-/// A store in one SQLite file.
+/// A [`Store`] in one SQLite file.
 pub struct SqliteStore {
     partitions: u16,
     clock: Clock,
+    writer: Writer,
     readers: SqlitePool,
     /// Compiled reads of the generations that registered since the start.
-    reads: std::sync::Mutex<HashMap<GenerationId, Arc<Reads>>>,
-    writer: Mutex<Option<WriterHandle>>,
-    task: Mutex<Option<JoinHandle<SqliteConnection>>>,
+    reads: RwLock<HashMap<GenerationId, Arc<Reads>>>,
 }
 
 impl SqliteStore {
-    /// Opens or makes a store.
+    /// Opens a file, brings its schema up to date and starts the writer.
     ///
     /// # Errors
-    /// When the file cannot be used, or was written by a newer version.
+    /// When another process owns the file, it is not ours, was made with another number of partitions, or the
+    /// system refuses.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        let mut db = connection::open_writer(&options.path)
-            .await
-            .map_err(|e| cannot_open(&options.path, &e))?;
-        migrate::run(&mut db).await?;
-        let partitions = partitions(&mut db, options.partitions).await?;
-        let readers = connection::open_readers(&options.path)
-            .await
-            .map_err(|e| cannot_open(&options.path, &e))?;
-        let (writer, task) = Writer::start(db, partitions).await?;
+        Self::open_bounded(options, None).await
+    }
+
+    /// As [`SqliteStore::open`], with a bound on the file (bytes). Full, writing is [`StoreError::Unavailable`] and
+    /// nothing is lost.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn open_bounded(
+        options: SqliteOptions,
+        bytes_max: Option<u64>,
+    ) -> Result<Self, StoreError> {
+        if options.partitions == 0 {
+            return Err(StoreError::Refused(
+                "expected at least one partition".into(),
+            ));
+        }
+        // The owner before us may be on its way out.
+        let patience = Duration::from_millis(limits::SQLITE_OWNER_MS_MAX);
+        let lock = owner::lock(&options.path, patience).await?;
+        let writer = WriterOptions {
+            path: options.path.clone(),
+            partitions: options.partitions,
+            bytes_max,
+        };
+        let mut c = writer.open().await?;
+        migrate::run(&mut c).await?;
+        partitions::settle(&mut c, options.partitions).await?;
+        let readers = connection::open_readers(&options.path, limits::SQLITE_READERS).await?;
         Ok(Self {
-            partitions,
+            partitions: options.partitions,
             clock: options.clock,
+            writer: Writer::start(writer, c, lock),
             readers,
-            reads: std::sync::Mutex::default(),
-            writer: Mutex::new(Some(writer)),
-            task: Mutex::new(Some(task)),
+            reads: RwLock::default(),
         })
     }
 
-    fn reads(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Arc<Reads>>> {
-        self.reads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, StoreError> {
-        let writer = self.writer.lock().await.clone().ok_or(StoreError::Closed)?;
-        writer.ask(job).await
+    /// One snapshot of heads and marks.
+    async fn standing(&self) -> Result<Standing, StoreError> {
+        let mut c = self.reader().await?;
+        let mut snapshot = c.begin().await?;
+        Ok(Standing::load(&mut snapshot, self.partitions).await?)
     }
 }
 
-fn cannot_open(path: &Path, error: &sqlx::Error) -> StoreError {
-    StoreError::Corrupt(format!("cannot open {}: {error}", path.display()))
-}
-
-/// Fixes the number of partitions of a new store, or reads it.
-async fn partitions(db: &mut SqliteConnection, wanted: u16) -> Result<u16, StoreError> {
-    let existing: i64 = sqlx::query("select count(*) from partition")
-        .fetch_one(&mut *db)
-        .await?
-        .get(0);
-    if existing > 0 {
-        return u16::try_from(existing).map_err(|_| {
-            StoreError::Corrupt(format!(
-                "it has {existing} partitions, at most 65,535 are possible"
-            ))
-        });
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
     }
-    let wanted = wanted.max(1);
-    for part in 0..wanted {
-        sqlx::query("insert into partition (part) values (?1)")
-            .bind(i64::from(part))
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(wanted)
 }
 
 #[async_trait]
@@ -135,52 +141,19 @@ impl Store for SqliteStore {
     }
 
     async fn heads(&self) -> Result<Heads, StoreError> {
-        let mut heads = Heads {
-            partitions: vec![PartitionHead::default(); usize::from(self.partitions)],
-        };
-        for row in sqlx::query("select part, pos from partition")
-            .fetch_all(&self.readers)
-            .await?
-        {
-            if let Some(head) = usize::try_from(row.get::<i64, _>(0))
-                .ok()
-                .and_then(|p| heads.partitions.get_mut(p))
-            {
-                head.pos = row.get(1);
-            }
-        }
-        for row in sqlx::query("select part, source, seq from mark")
-            .fetch_all(&self.readers)
-            .await?
-        {
-            if let Some(head) = usize::try_from(row.get::<i64, _>(0))
-                .ok()
-                .and_then(|p| heads.partitions.get_mut(p))
-            {
-                head.marks
-                    .insert(Source(row.get::<&str, _>(1).into()), row.get(2));
-            }
-        }
-        Ok(heads)
+        Ok(self.standing().await?.heads())
     }
 
     async fn saved_cursor(&self, source: &Source) -> Result<Option<i64>, StoreError> {
-        let heads = self.heads().await?;
-        // A partition without a mark has committed nothing of this source.
-        Ok(heads
-            .partitions
-            .iter()
-            .map(|p| p.marks.get(source).copied())
-            .min()
-            .flatten())
+        Ok(self.standing().await?.lowest(source))
     }
 
     async fn archive(&self, unit: ArchiveUnit) -> Result<Archived, StoreError> {
-        self.ask(|reply| Job::Archive(unit, reply)).await
+        self.writer.host(|answer| Unit::Archive(unit, answer)).await
     }
 
     async fn redo_step(&self) -> Result<RedoStep, StoreError> {
-        self.ask(Job::Redo).await
+        self.writer.host(Unit::Redo).await
     }
 
     async fn changes_after(
@@ -190,25 +163,29 @@ impl Store for SqliteStore {
         wants: Wants<'_>,
         limit: FeedLimit,
     ) -> Result<FeedBatch, StoreError> {
-        feed::changes_after(&self.readers, partition, after, wants, limit).await
+        let mut c = self.reader().await?;
+        feed::changes_after(&mut c, partition, after, wants, limit).await
     }
 
     async fn register(&self, registration: Registration) -> Result<Generation, StoreError> {
         let now_us = self.clock.now_us();
         let (generation, reads) = self
-            .ask(|reply| Job::Register(Box::new(registration), now_us, reply))
+            .writer
+            .host(|answer| Unit::Register(registration, now_us, answer))
             .await?;
-        self.reads().insert(generation.id, Arc::new(reads));
+        self.reads
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(generation.id, Arc::new(reads));
         Ok(generation)
     }
 
     async fn index(&self, unit: Arc<IndexUnit>) -> Result<Applied, StoreError> {
-        self.ask(|reply| Job::Index(unit, reply)).await
+        self.writer.plugin(|answer| Unit::Index(unit, answer)).await
     }
 
     async fn positions(&self, generation: GenerationId) -> Result<Vec<Pos>, StoreError> {
-        let mut db = self.readers.acquire().await?;
-        generation::positions(&mut db, generation).await
+        generation::positions(&mut *self.reader().await?, generation).await
     }
 
     async fn dead_letters(
@@ -216,20 +193,25 @@ impl Store for SqliteStore {
         generation: GenerationId,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut db = self.readers.acquire().await?;
-        dead::list(&mut db, generation, limit).await
+        dead::list(&mut *self.reader().await?, generation, limit).await
     }
 
     async fn read(&self, generation: GenerationId) -> Result<Box<dyn ReadSession>, StoreError> {
-        let reads = self.reads().get(&generation).cloned().ok_or_else(|| {
+        let known = {
+            let reads = self.reads.read().unwrap_or_else(PoisonError::into_inner);
+            reads.get(&generation).cloned()
+        };
+        let reads = known.ok_or_else(|| {
             StoreError::Refused(format!("generation {generation} is not registered"))
         })?;
-        let session = SqliteReadSession::new(self.readers.clone(), reads);
-        Ok(Box::new(session))
+        Ok(Box::new(SqliteReadSession::new(
+            self.readers.clone(),
+            reads,
+        )))
     }
 
     async fn get_record(&self, uri: &AtUri) -> Result<Option<RecordRow>, StoreError> {
-        records::get(&self.readers, uri).await
+        records::get(&mut *self.reader().await?, uri).await
     }
 
     async fn list_records(
@@ -240,23 +222,36 @@ impl Store for SqliteStore {
         reverse: bool,
         limit: usize,
     ) -> Result<Option<RepoPage>, StoreError> {
-        records::list(&self.readers, did, collection, after, reverse, limit).await
+        let mut c = self.reader().await?;
+        records::list(&mut c, (did, collection), after, reverse, limit).await
     }
 
     async fn trim_tombstones(&self, before_us: i64) -> Result<u64, StoreError> {
-        self.ask(|reply| Job::TrimTombstones(before_us, reply))
-            .await
+        let mut all = 0;
+        loop {
+            let freed = self
+                .writer
+                .host(|answer| Unit::Trim(before_us, answer))
+                .await?;
+            all += freed;
+            if freed < limits::TRIM_ROWS_PER_STEP {
+                return Ok(all);
+            }
+        }
     }
 
     async fn close(&self) {
-        // With the last handle gone the writer finishes what is queued and ends.
-        self.writer.lock().await.take();
-        let task = self.task.lock().await.take();
-        self.readers.close().await;
-        if let Some(task) = task
-            && let Ok(db) = task.await
-        {
-            writer::close(db).await;
-        }
+        let patience = Duration::from_millis(limits::SQLITE_BUSY_MS_MAX);
+        let closing = async {
+            // Readers first: the last checkpoint can only empty the log when nobody reads it.
+            if tokio::time::timeout(patience, self.readers.close())
+                .await
+                .is_err()
+            {
+                tracing::warn!("a read was still open at close");
+            }
+        };
+        closing.await;
+        self.writer.close().await;
     }
 }

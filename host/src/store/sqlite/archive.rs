@@ -1,113 +1,178 @@
-//! The host consumer's transaction: entries become records, repo state, accounts, marks and pos, together.
+//! The host consumer's transaction: entries become records, repo state, accounts, dead letters, marks and pos.
 //!
-//! Guarantees: a commit at or below its repository's rev changes nothing (replay protection by content); pos is
-//! dense; of several operations on one record the last stands. Reads what it needs in a few statements, decides in
-//! memory, writes in a few statements.
+//! It reads what it needs in a few statements, decides in memory, and writes in a few statements. Replaying entries
+//! that were applied before changes nothing.
 
 mod accounts;
-mod plan;
-mod write;
+mod chains;
+mod records;
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
 
-use lru::LruCache;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::intern::Interner;
-use crate::atproto::{Did, Tid};
-use crate::entry::Entry;
-use crate::limits;
-use crate::store::{ArchiveUnit, Archived, Pos, StoreError};
+use self::accounts::Accounts;
+use self::chains::{Chains, Step};
+use super::memory::Memory;
+use super::{bulk, dead};
+use crate::atproto::Did;
+use crate::entry::{Commit, Entry, Partition, Source};
+use crate::store::archive::{ArchiveUnit, Archived};
+use crate::store::error::StoreError;
+use crate::store::feed::Pos;
+use crate::store::rows::{Advance, DeadReason};
 
-pub(super) use write::heads as write_heads;
-
-/// What the writer remembers between units. All of it can be read again from the tables.
-pub(super) struct ArchiveState {
-    /// Last pos of each partition.
-    pub(super) heads: Vec<Pos>,
-    /// Rev of repositories met lately; `None`: no row.
-    revs: LruCache<i64, Option<Tid>>,
+/// A commit that is new, with its place in the feed.
+struct Accepted<'a> {
+    partition: Partition,
+    pos: Pos,
+    did_id: i64,
+    commit: &'a Commit,
 }
 
-impl ArchiveState {
-    /// Reads where the partitions stand.
-    pub(super) async fn load(db: &mut SqliteConnection) -> Result<Self, StoreError> {
-        let heads = sqlx::query("select pos from partition order by part")
-            .fetch_all(db)
-            .await?;
-        let entries = NonZeroUsize::new(limits::INTERN_CACHE_ENTRIES).unwrap_or(NonZeroUsize::MIN);
-        Ok(Self {
-            heads: heads.iter().map(|row| row.get(0)).collect(),
-            revs: LruCache::new(entries),
-        })
-    }
-}
-
-/// Applies one unit inside the writer's savepoint. After an error the caller rolls back and loads the state anew.
+/// Applies a unit inside the caller's transaction.
 pub(super) async fn apply(
-    db: &mut SqliteConnection,
-    intern: &mut Interner,
-    state: &mut ArchiveState,
+    c: &mut SqliteConnection,
+    memory: &mut Memory,
     unit: &ArchiveUnit,
 ) -> Result<Archived, StoreError> {
-    let dids: Vec<Did> = unit
-        .entries
-        .iter()
-        .filter_map(|(_, e)| e.did().cloned())
-        .collect();
-    let ids = intern.dids(db, &dids).await?;
-    let did_ids: HashMap<Did, i64> = dids.into_iter().zip(ids).collect();
-    load_revs(db, state, unit, &did_ids).await?;
+    let dids = did_ids(c, memory, unit).await?;
+    let entries = || unit.entries.iter().zip(&dids);
+    let mut chains = Chains::load(c, &mut memory.revs, entries()).await?;
+    let mut accounts = Accounts::load(c, entries()).await?;
 
-    let plan = plan::of_commits(state, unit, &did_ids);
-    let mut archived = Archived {
-        commits: plan.commits,
-        replayed: plan.replayed,
-        ops: plan.ops,
-        dead: plan.rejected.len() as u64,
-        ..Archived::default()
-    };
-    archived.changes = write::records(db, intern, &plan, unit.now_us).await?;
-    write::repos(db, &plan, unit.now_us).await?;
-    write::rejected(db, &plan, unit.now_us).await?;
-    write::heads(db, &plan.heads).await?;
-    archived.redo = accounts::apply(db, unit, &did_ids).await?;
-    archived.cursors = write::marks(db, unit).await?;
-    archived.heads = plan.heads;
+    let mut archived = Archived::default();
+    let mut accepted = Vec::new();
+    let mut steps: BTreeMap<Partition, Pos> = BTreeMap::new();
+    let mut sources: Vec<&Source> = Vec::new();
+    let standing = memory.standing(c).await?;
+    for ((partition, entry), did_id) in entries() {
+        match (entry, *did_id) {
+            (Entry::Mark { source, seq }, _) => {
+                standing.mark(source, *partition, *seq);
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
+            }
+            (Entry::Commit(commit), Some(did_id)) => {
+                match chains.step(did_id, *partition, commit) {
+                    Step::Replayed => archived.replayed += 1,
+                    Step::Quiet => {}
+                    Step::New => {
+                        let before = standing.pos(*partition);
+                        let pos = standing.take(*partition)?;
+                        steps.entry(*partition).or_insert(before);
+                        accepted.push(Accepted {
+                            partition: *partition,
+                            pos,
+                            did_id,
+                            commit,
+                        });
+                    }
+                }
+            }
+            (Entry::Account(event), Some(did_id)) => accounts.hosting_status(did_id, event),
+            (Entry::Identity(event), Some(did_id)) => accounts.identity(did_id, event),
+            (Entry::Desync(event), Some(did_id)) => {
+                let passed = standing.marked(&event.source, *partition);
+                chains.desync(did_id, event, passed);
+            }
+            // An account that nothing is known of has no state to touch.
+            (_, None) => {}
+        }
+    }
+    standing.save(c).await?;
+    archived.heads = steps
+        .into_iter()
+        .map(|(partition, from)| Advance {
+            partition,
+            from,
+            to: standing.pos(partition),
+        })
+        .collect();
+    archived.cursors = sources
+        .into_iter()
+        .filter_map(|s| Some((s.clone(), standing.lowest(s)?)))
+        .collect();
+
+    archived.commits = accepted.len() as u64;
+    archived.ops = accepted.iter().map(|a| a.commit.ops.len() as u64).sum();
+    archived.changes = records::write(c, &mut memory.intern, &accepted, unit.now_us).await?;
+    chains.save(c, &mut memory.revs, unit.now_us).await?;
+    archived.redo = accounts.save(c).await?;
+    archived.dead = bury_rejected(c, &accepted, unit.now_us).await?;
     Ok(archived)
 }
 
-/// Puts the rev of every repository that a commit of this unit is about into `state.revs`.
-async fn load_revs(
-    db: &mut SqliteConnection,
-    state: &mut ArchiveState,
+/// Each entry's account id. Events that only touch what is there give no id to an account that has none.
+async fn did_ids(
+    c: &mut SqliteConnection,
+    memory: &mut Memory,
     unit: &ArchiveUnit,
-    did_ids: &HashMap<Did, i64>,
-) -> Result<(), StoreError> {
-    let commits = unit.entries.iter().filter_map(|(_, entry)| match entry {
-        Entry::Commit(commit) => Some(did_ids[&commit.did]),
-        _ => None,
-    });
-    let mut missing: Vec<i64> = commits.filter(|id| state.revs.get(id).is_none()).collect();
-    missing.sort_unstable();
-    missing.dedup();
-    if missing.is_empty() {
-        return Ok(());
+) -> Result<Vec<Option<i64>>, StoreError> {
+    let mut ids = vec![None; unit.entries.len()];
+    let (mut make, mut made_at): (Vec<Did>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut ask, mut asked_at): (Vec<Did>, Vec<usize>) = (Vec::new(), Vec::new());
+    for (i, (_, entry)) in unit.entries.iter().enumerate() {
+        match entry {
+            Entry::Commit(commit) if commit.ops.is_empty() && commit.rejected.is_empty() => {
+                ask.push(commit.did.clone());
+                asked_at.push(i);
+            }
+            Entry::Desync(event) => {
+                ask.push(event.did.clone());
+                asked_at.push(i);
+            }
+            Entry::Commit(_) | Entry::Account(_) | Entry::Identity(_) => {
+                make.extend(entry.did().cloned());
+                made_at.push(i);
+            }
+            Entry::Mark { .. } => {}
+        }
     }
-    // A unit holds fewer accounts than the cache, so none of these is evicted before it is used.
-    for id in &missing {
-        state.revs.put(*id, None);
+    for (i, id) in made_at.into_iter().zip(memory.intern.dids(c, &make).await?) {
+        ids[i] = Some(id);
     }
-    let sql = "select did_id, rev from repo where did_id in (select value from json_each(?1))";
-    for row in sqlx::query(sql)
-        .bind(super::bulk::id_list(&missing))
-        .fetch_all(db)
-        .await?
+    for (i, id) in asked_at
+        .into_iter()
+        .zip(memory.intern.known_dids(c, &ask).await?)
     {
-        let rev = Tid::parse(row.get(1))
-            .map_err(|e| StoreError::Corrupt(format!("repo row {}: {e}", row.get::<i64, _>(0))))?;
-        state.revs.put(row.get(0), Some(rev));
+        ids[i] = id;
     }
-    Ok(())
+    Ok(ids)
+}
+
+/// Operations that could not be read become the host's dead letters.
+async fn bury_rejected(
+    c: &mut SqliteConnection,
+    accepted: &[Accepted<'_>],
+    now_us: i64,
+) -> Result<u64, StoreError> {
+    let letters: Vec<(String, Pos, String)> = accepted
+        .iter()
+        .flat_map(|a| a.commit.rejected.iter().map(move |r| (a, r)))
+        .map(|(a, r)| {
+            let subject = format!("at://{}/{}", a.commit.did, r.path);
+            (subject, a.pos, dead::cut(r.reason.clone()))
+        })
+        .collect();
+    for range in bulk::chunks(letters.len()) {
+        let sql = bulk::values(
+            "insert into dead_letter (generation, subject, pos, reason, detail, at_us) values ",
+            "(0,?,?,?,?,?)",
+            range.len(),
+            "",
+        );
+        let mut query = sqlx::query(sql);
+        for (subject, pos, detail) in &letters[range] {
+            query = query
+                .bind(subject.as_str())
+                .bind(*pos)
+                .bind(DeadReason::BadOp.word())
+                .bind(detail.as_str())
+                .bind(now_us);
+        }
+        query.execute(&mut *c).await?;
+    }
+    Ok(letters.len() as u64)
 }

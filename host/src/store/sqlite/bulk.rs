@@ -1,42 +1,54 @@
-//! Many rows in one statement.
+//! Statements over many rows at once: a statement costs a hand-over to SQLite's thread, a row does not.
 //!
-//! SQLite has no arrays: lists of ids go in as JSON text, rows as VALUES. Rows are cut into chunks whose sizes are
-//! powers of two, so that each table has a handful of prepared statements whatever the batch sizes are.
+//! Chunk sizes are powers of two, so that a handful of texts serves every batch and the statement cache holds them.
+//! Parameters are anonymous (`?`): SQLite looks numbered ones up by a linear search at each bind.
 
-/// Rows of one statement at most.
-const ROWS_MAX: usize = 64;
+use std::ops::Range;
 
-/// `[1,2,3]`, for `in (select value from json_each(?))`.
-pub(super) fn id_list(ids: &[i64]) -> String {
-    let mut text = String::with_capacity(ids.len() * 8 + 2);
-    text.push('[');
-    for (at, id) in ids.iter().enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        text.push_str(&id.to_string());
-    }
-    text.push(']');
-    text
-}
+use sqlx::AssertSqlSafe;
 
-/// `(?,?,?),(?,?,?)`: `rows` groups of `columns` parameters.
-pub(super) fn values(columns: usize, rows: usize) -> String {
-    let group = format!("({})", vec!["?"; columns].join(","));
-    vec![group.as_str(); rows].join(",")
-}
+use crate::limits;
 
-/// Cuts a slice into chunks whose lengths are powers of two, the largest first.
-pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// Cuts `0..len` into chunks whose sizes are powers of two, largest first.
+pub(super) fn chunks(len: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
     std::iter::from_fn(move || {
-        if rows.is_empty() {
+        let left = len - at;
+        if left == 0 {
             return None;
         }
-        let length = ROWS_MAX.min(1 << rows.len().ilog2());
-        let (chunk, rest) = rows.split_at(length);
-        rows = rest;
-        Some(chunk)
+        let size = (1 << left.ilog2()).min(limits::SQLITE_CHUNK_ROWS_MAX);
+        at += size;
+        Some(at - size..at)
     })
+}
+
+/// `head` `row`, `row`, … `tail`.
+pub(super) fn values(head: &str, row: &str, rows: usize, tail: &str) -> AssertSqlSafe<String> {
+    let mut sql = String::with_capacity(head.len() + rows * (row.len() + 1) + tail.len());
+    sql.push_str(head);
+    for i in 0..rows {
+        if i > 0 {
+            sql.push(',');
+        }
+        sql.push_str(row);
+    }
+    sql.push_str(tail);
+    AssertSqlSafe(sql)
+}
+
+/// A JSON array of integers, for `in (select value from json_each(?))`.
+pub(super) fn id_list(ids: &[i64]) -> String {
+    let mut json = String::with_capacity(ids.len() * 8 + 2);
+    json.push('[');
+    for (i, id) in ids.iter().enumerate() {
+        if i > 0 {
+            json.push(',');
+        }
+        json.push_str(&id.to_string());
+    }
+    json.push(']');
+    json
 }
 
 #[cfg(test)]
@@ -44,18 +56,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_are_powers_of_two_and_lose_nothing() {
-        let rows: Vec<usize> = (0..203).collect();
-        let lengths: Vec<usize> = chunks(&rows).map(<[usize]>::len).collect();
-        assert_eq!(lengths, [64, 64, 64, 8, 2, 1]);
-        assert_eq!(chunks(&rows).flatten().copied().collect::<Vec<_>>(), rows);
-        assert_eq!(chunks::<usize>(&[]).count(), 0);
+    fn chunks_cover_everything_once() {
+        for len in [0, 1, 2, 3, 7, 64, 127, 128, 129, 1_000] {
+            let all: Vec<usize> = chunks(len).flatten().collect();
+            assert_eq!(all, (0..len).collect::<Vec<_>>());
+            assert!(chunks(len).all(|r| r.len().is_power_of_two()));
+        }
     }
 
     #[test]
-    fn texts_for_statements() {
-        assert_eq!(id_list(&[3, 1]), "[3,1]");
+    fn texts_are_as_written() {
+        assert_eq!(values("a ", "(?)", 2, " z").0, "a (?),(?) z");
+        assert_eq!(id_list(&[3, -1]), "[3,-1]");
         assert_eq!(id_list(&[]), "[]");
-        assert_eq!(values(2, 2), "(?,?),(?,?)");
     }
 }

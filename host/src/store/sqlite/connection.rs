@@ -1,4 +1,8 @@
-//! How the database file is opened: one connection that writes, a few that read.
+//! How a SQLite file is opened: one write connection and a pool of read-only ones.
+//!
+//! WAL with `synchronous = NORMAL`: a power cut may undo the last commits, but rows, positions and marks go back
+//! together, so nothing is lost. Memory-mapped I/O is off: a failing disk must be an error, not a signal, and the
+//! page caches below bound the memory.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,53 +10,94 @@ use std::time::Duration;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, SqliteConnection};
 
-/// Page cache of the writer (KiB): the upper levels of every B-tree, not the whole file.
-const WRITER_CACHE_KIB: i64 = 48 << 10;
-/// Page cache of each reader (KiB).
-const READER_CACHE_KIB: i64 = 4 << 10;
-/// Pages in the log before a commit also moves them into the file (16 MiB of 4 KiB pages).
-const CHECKPOINT_PAGES: i64 = 4_096;
-/// How long a reader waits for a lock; the writer meets none but its own checkpoints.
-const BUSY_MS: u64 = 5_000;
-/// Prepared statements kept by the writer: bulk statements exist in a few chunk sizes for each table.
-const WRITER_STATEMENTS: usize = 1_024;
-/// Connections that read.
-pub(super) const READERS: u32 = 4;
+use crate::limits;
 
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
+        .page_size(limits::SQLITE_PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
-        // Cursor and rows are in one file and roll back together: losing the last commits with the power only means
-        // to read them again from upstream.
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_millis(BUSY_MS))
+        .busy_timeout(Duration::from_millis(limits::SQLITE_BUSY_MS_MAX))
         .foreign_keys(false)
         .pragma("temp_store", "memory")
+        .pragma("mmap_size", "0")
+        .pragma("trusted_schema", "off")
         .disable_statement_logging()
 }
 
-/// Opens the one connection that writes; makes the file when there is none.
+fn cache_size(bytes: usize) -> String {
+    // SQLite counts KiB when the number is negative.
+    format!("-{}", bytes / 1024)
+}
+
+/// Opens the one connection that writes; makes the file when it is missing.
 pub(super) async fn open_writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     options(path)
         .create_if_missing(true)
-        .statement_cache_capacity(WRITER_STATEMENTS)
-        .pragma("cache_size", (-WRITER_CACHE_KIB).to_string())
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma(
+            "cache_size",
+            cache_size(limits::SQLITE_WRITER_CACHE_BYTES_MAX),
+        )
+        .pragma(
+            "wal_autocheckpoint",
+            limits::SQLITE_WAL_PAGES_MAX.to_string(),
+        )
+        .pragma(
+            "journal_size_limit",
+            limits::SQLITE_WAL_FILE_BYTES_MAX.to_string(),
+        )
+        .statement_cache_capacity(limits::SQLITE_WRITER_STATEMENTS_MAX)
+        .thread_name(|_| "sqlite-writer".into())
         .connect()
         .await
 }
 
-/// Opens the connections that read; none of them can write.
-pub(super) async fn open_readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+/// Opens the read-only connections; the file must exist.
+pub(super) async fn open_readers(path: &Path, readers: u32) -> Result<SqlitePool, sqlx::Error> {
     let options = options(path)
         .read_only(true)
         .pragma("query_only", "on")
-        .pragma("cache_size", (-READER_CACHE_KIB).to_string());
+        .pragma(
+            "cache_size",
+            cache_size(limits::SQLITE_READER_CACHE_BYTES_MAX),
+        )
+        .row_buffer_size(limits::SQLITE_READ_ROWS_AHEAD)
+        .thread_name(|n| format!("sqlite-read-{n}"));
     SqlitePoolOptions::new()
-        .max_connections(READERS)
+        .max_connections(readers)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_millis(limits::SQLITE_BUSY_MS_MAX))
         .connect_with(options)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_sees_commits_and_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let mut writer = open_writer(&path).await.unwrap();
+        sqlx::raw_sql("create table t (a integer); insert into t values (7)")
+            .execute(&mut writer)
+            .await
+            .unwrap();
+        let readers = open_readers(&path, 2).await.unwrap();
+        let a: i64 = sqlx::query_scalar("select a from t")
+            .fetch_one(&readers)
+            .await
+            .unwrap();
+        assert_eq!(a, 7);
+        let error = sqlx::query("insert into t values (8)")
+            .execute(&readers)
+            .await
+            .unwrap_err();
+        let code = error.as_database_error().unwrap().code().unwrap();
+        assert_eq!(code, "8", "read-only");
+    }
 }

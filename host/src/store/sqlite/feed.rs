@@ -1,135 +1,165 @@
-//! The change feed read from the archive: the compacted log of one partition.
+//! The change feed as the file holds it: one statement over the index on (part, pos, collection).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row, SqliteConnection};
+use futures_util::TryStreamExt as _;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::bulk;
 
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use crate::entry::Partition;
-use crate::store::{Change, ChangeState, FeedBatch, FeedLimit, Pos, StoreError, Wants};
+use crate::limits;
+use crate::store::error::StoreError;
+use crate::store::feed::{Batching, Change, ChangeState, FeedBatch, FeedLimit, Pos, Wants};
 
-const COLUMNS: &str = "select r.pos, r.id, r.did_id, d.did, c.nsid, r.rkey, r.rev, r.cid, r.seen_us, r.body \
-     from record r cross join did d on d.id = r.did_id cross join collection c on c.id = r.coll_id";
+/// At least one row in every case: the head comes with the changes.
+const SELECT: &str = "\
+    select p.pos, r.pos, r.id, r.did_id, d.did, r.coll_id, r.rkey, r.rev, r.cid, r.seen_us, r.body \
+    from partition p \
+    left join record r indexed by record_feed on r.part = p.part and r.pos > ?2 and r.pos <= ?3 \
+    and r.coll_id in (select value from json_each(?4)) \
+    left join did d on d.id = r.did_id \
+    where p.part = ?1 order by r.pos";
 
-/// See [`crate::store::Store::changes_after`].
+/// Changes of a partition after a pos: see [`crate::store::Store::changes_after`].
 pub(super) async fn changes_after(
-    readers: &SqlitePool,
+    c: &mut SqliteConnection,
     partition: Partition,
     after: Pos,
     wants: Wants<'_>,
     limit: FeedLimit,
 ) -> Result<FeedBatch, StoreError> {
-    // One snapshot: the head that is reported covers exactly what was looked at.
-    let mut snapshot = readers.begin().await?;
-    let head: Pos = sqlx::query("select pos from partition where part = ?1")
-        .bind(i64::from(partition))
-        .fetch_one(&mut *snapshot)
-        .await?
-        .get(0);
-    let coll_ids = collection_ids(&mut snapshot, wants).await?;
-    let (mut changes, cut) = scan(&mut snapshot, partition, after, &coll_ids, limit).await?;
-    let through = match (cut, changes.last()) {
-        (true, Some(last)) => {
-            let last_pos = last.pos;
-            changes.retain(|c| c.pos < last_pos);
-            match changes.last().map(|c| c.pos) {
-                Some(whole) => whole,
-                None => {
-                    // One pos is larger than the limit: all of it, for it must not be cut.
-                    changes = one_pos(&mut snapshot, partition, last_pos, &coll_ids).await?;
-                    last_pos
-                }
-            }
-        }
-        _ => head.max(after),
-    };
-    Ok(FeedBatch { changes, through })
-}
-
-/// Of the same snapshot as the scan: a collection that came in between would otherwise be passed over for good.
-async fn collection_ids(db: &mut SqliteConnection, wants: Wants<'_>) -> Result<String, StoreError> {
-    let rows = sqlx::query("select id, nsid from collection")
-        .fetch_all(db)
-        .await?;
-    let wanted = rows.iter().filter(|row| wants(row.get(1)));
-    Ok(super::bulk::id_list(
-        &wanted.map(|row| row.get(0)).collect::<Vec<i64>>(),
-    ))
-}
-
-/// Changes in pos order up to the limit; whether the limit cut them.
-async fn scan(
-    db: &mut SqliteConnection,
-    partition: Partition,
-    after: Pos,
-    coll_ids: &str,
-    limit: FeedLimit,
-) -> Result<(Vec<Arc<Change>>, bool), StoreError> {
-    let sql = format!(
-        "{COLUMNS} where r.part = ?1 and r.pos > ?2 and r.coll_id in (select value from json_each(?3)) order by r.pos"
-    );
-    let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(i64::from(partition))
+    // One snapshot for both: a collection that came up in between would be passed over for good.
+    let mut snapshot = c.begin().await?;
+    let mut names = Names::wanted(&mut snapshot, wants).await?;
+    let scan_to = after.saturating_add(limits::FEED_SCAN_POS_MAX);
+    let mut rows = sqlx::query(SELECT)
+        .bind(partition)
         .bind(after)
-        .bind(coll_ids.to_owned())
-        .fetch(db);
-    let (mut changes, mut bytes) = (Vec::new(), 0);
+        .bind(scan_to)
+        .bind(names.collection_ids())
+        .fetch(&mut *snapshot);
+    let mut batch = Batching::new(limit);
+    let mut head = after;
     while let Some(row) = rows.try_next().await? {
-        let change = change(partition, &row)?;
-        bytes += change.size_bytes();
-        changes.push(Arc::new(change));
-        if changes.len() > limit.changes || bytes > limit.bytes {
-            return Ok((changes, true));
+        head = row.try_get(0)?;
+        if let Some(pos) = row.try_get::<Option<Pos>, _>(1)?
+            && !batch.offer(&Arc::new(names.change(partition, pos, &row)?))
+        {
+            break;
         }
     }
-    Ok((changes, false))
+    Ok(batch.end(head.min(scan_to).max(after)))
 }
 
-async fn one_pos(
-    db: &mut SqliteConnection,
-    partition: Partition,
-    pos: Pos,
-    coll_ids: &str,
-) -> Result<Vec<Arc<Change>>, StoreError> {
-    let sql = format!(
-        "{COLUMNS} where r.part = ?1 and r.pos = ?2 and r.coll_id in (select value from json_each(?3))"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(i64::from(partition))
-        .bind(pos)
-        .bind(coll_ids.to_owned())
-        .fetch_all(db)
-        .await?
-        .iter()
-        .map(|row| change(partition, row).map(Arc::new))
-        .collect()
+/// Names by id: the wanted collections, and accounts met on the way (a batch repeats few).
+struct Names {
+    collections: HashMap<i64, Nsid>,
+    dids: HashMap<i64, Did>,
 }
 
-fn change(partition: Partition, row: &SqliteRow) -> Result<Change, StoreError> {
-    let corrupt = |e: &dyn std::fmt::Display| {
-        StoreError::Corrupt(format!("record {}: {e}", row.get::<i64, _>(1)))
-    };
-    let uri = AtUri {
-        did: Did::parse(row.get(3)).map_err(|e| corrupt(&e))?,
-        collection: Nsid::parse(row.get(4)).map_err(|e| corrupt(&e))?,
-        rkey: RecordKey::parse(row.get(5)).map_err(|e| corrupt(&e))?,
-    };
-    let state = match row.get::<Option<&[u8]>, _>(7) {
-        None => ChangeState::Deleted,
-        Some(cid) => ChangeState::Live {
-            rev: Tid::parse(row.get(6)).map_err(|e| corrupt(&e))?,
-            cid: Cid::from_bytes(cid).map_err(|e| corrupt(&e))?,
-            seen_us: row.get(8),
-            body: Bytes::from(row.get::<Vec<u8>, _>(9)),
-        },
-    };
-    Ok(Change::new(
-        (partition, row.get(0)),
-        (row.get(1), row.get(2)),
-        uri,
-        state,
-    ))
+impl Names {
+    async fn wanted(c: &mut SqliteConnection, wants: Wants<'_>) -> Result<Self, StoreError> {
+        let mut collections = HashMap::new();
+        for row in sqlx::query("select id, nsid from collection")
+            .fetch_all(c)
+            .await?
+        {
+            let nsid: &str = row.try_get(1)?;
+            if wants(nsid) {
+                collections.insert(row.try_get(0)?, Nsid::parse(nsid).map_err(corrupt)?);
+            }
+        }
+        Ok(Self {
+            collections,
+            dids: HashMap::new(),
+        })
+    }
+
+    fn collection_ids(&self) -> String {
+        bulk::id_list(&self.collections.keys().copied().collect::<Vec<i64>>())
+    }
+
+    fn change(
+        &mut self,
+        partition: Partition,
+        pos: Pos,
+        row: &SqliteRow,
+    ) -> Result<Change, StoreError> {
+        let did_id: i64 = row.try_get(3)?;
+        let did = match self.dids.get(&did_id) {
+            Some(did) => did.clone(),
+            None => {
+                let did = Did::parse(row.try_get(4)?).map_err(corrupt)?;
+                self.dids.entry(did_id).or_insert(did).clone()
+            }
+        };
+        let collection = self.collections.get(&row.try_get(5)?).cloned();
+        let uri = AtUri {
+            did,
+            collection: collection.ok_or_else(|| corrupt("a collection without a name"))?,
+            rkey: RecordKey::parse(row.try_get(6)?).map_err(corrupt)?,
+        };
+        let state = match row.try_get::<Option<&[u8]>, _>(8)? {
+            Some(cid) => ChangeState::Live {
+                rev: Tid::parse(row.try_get(7)?).map_err(corrupt)?,
+                cid: Cid::from_bytes(cid).map_err(corrupt)?,
+                seen_us: row.try_get(9)?,
+                body: Bytes::from(row.try_get::<Vec<u8>, _>(10)?),
+            },
+            None => ChangeState::Deleted,
+        };
+        Ok(Change::new(
+            (partition, pos),
+            (row.try_get(2)?, did_id),
+            uri,
+            state,
+        ))
+    }
+}
+
+/// What was checked on its way in does not parse on its way out.
+pub(super) fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("a stored value: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::super::{connection, migrate};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_feed_is_read_along_its_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut c = connection::open_writer(&dir.path().join("a.db"))
+            .await
+            .unwrap();
+        migrate::run(&mut c).await.unwrap();
+        let sql = format!("explain query plan {SELECT}");
+        let plan: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(0)
+            .bind(0)
+            .bind(9)
+            .bind("[]")
+            .fetch_all(&mut c)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(3))
+            .collect();
+        let along = "SEARCH r USING INDEX record_feed (part=? AND pos>? AND pos<?)";
+        assert!(plan.iter().any(|step| step.starts_with(along)), "{plan:#?}");
+        assert!(
+            !plan
+                .iter()
+                .any(|step| step.contains("TEMP B-TREE FOR ORDER")),
+            "{plan:#?}"
+        );
+    }
 }

@@ -1,238 +1,220 @@
-//! Integer ids for DIDs, collections and record URIs, in bulk.
+//! Integer ids for DIDs, collections and record URIs: everything in the database refers to them by id.
 //!
-//! Guarantees: one id for one text for ever; ids learnt inside a transaction that rolls back are forgotten. There is
-//! one writer, so ids are given from counters in memory, which start at the highest id of each table.
+//! Guarantees: what has no id gets one, in the transaction of the connection handed in; answers come in the order of
+//! the question. New ids are counted here, for there is one writer. After a rollback, of a savepoint too, the caller
+//! must [`Interner::forget`]: an id learnt inside it may never have been.
+
+mod names;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 
+use self::names::Names;
+use super::bulk;
 use crate::atproto::{AtUri, Did, Nsid, RecordKey};
 use crate::limits;
 
-/// A record's address in ids: account, collection, key.
-pub(super) type RecordAddress = (i64, i64, RecordKey);
-
-/// The writer's view of all interned names.
-pub(super) struct Interner {
-    dids: LruCache<Did, i64>,
-    collections: LruCache<Nsid, i64>,
-    records: LruCache<RecordAddress, i64>,
-    next: Next,
+/// A record's address in ids.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RecordAt {
+    pub(super) did_id: i64,
+    pub(super) collection_id: i64,
+    pub(super) rkey: RecordKey,
 }
 
-#[derive(Clone, Copy)]
-struct Next {
-    did: i64,
-    collection: i64,
-    record: i64,
+/// The write connection's ids, with bounded caches of those used last.
+pub(super) struct Interner {
+    dids: Names<Did>,
+    collections: Names<Nsid>,
+    records: LruCache<RecordAt, i64>,
+    next_record: Option<i64>,
+}
+
+/// How many entries a cache keeps.
+pub(super) fn cache_entries() -> NonZeroUsize {
+    NonZeroUsize::new(limits::INTERN_CACHE_ENTRIES).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl Interner {
-    /// Reads where the counters stand.
-    pub(super) async fn load(db: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        let entries = NonZeroUsize::new(limits::INTERN_CACHE_ENTRIES).unwrap_or(NonZeroUsize::MIN);
-        let row = sqlx::query(
-            "select (select coalesce(max(id), 0) from did), (select coalesce(max(id), 0) from collection), (select coalesce(max(id), 0) from record)",
-        )
-        .fetch_one(db)
-        .await?;
-        Ok(Self {
-            dids: LruCache::new(entries),
-            collections: LruCache::new(entries),
-            records: LruCache::new(entries),
-            next: Next {
-                did: row.get::<i64, _>(0) + 1,
-                collection: row.get::<i64, _>(1) + 1,
-                record: row.get::<i64, _>(2) + 1,
-            },
-        })
+    pub(super) fn new() -> Self {
+        Self {
+            dids: Names::dids(),
+            collections: Names::collections(),
+            records: LruCache::new(cache_entries()),
+            next_record: None,
+        }
     }
 
-    /// Ids of accounts, made where missing, in the order asked.
+    /// Ids of accounts.
     pub(super) async fn dids(
         &mut self,
-        db: &mut SqliteConnection,
+        c: &mut SqliteConnection,
         dids: &[Did],
     ) -> Result<Vec<i64>, sqlx::Error> {
-        resolve(db, &DIDS, &mut self.dids, &mut self.next.did, dids).await
+        self.dids.ids(c, dids).await
     }
 
-    /// Ids of collections, made where missing, in the order asked.
+    /// Ids of accounts that have one; makes nothing.
+    pub(super) async fn known_dids(
+        &mut self,
+        c: &mut SqliteConnection,
+        dids: &[Did],
+    ) -> Result<Vec<Option<i64>>, sqlx::Error> {
+        self.dids.known(c, dids).await
+    }
+
+    /// Ids of collections.
     pub(super) async fn collections(
         &mut self,
-        db: &mut SqliteConnection,
+        c: &mut SqliteConnection,
         nsids: &[Nsid],
     ) -> Result<Vec<i64>, sqlx::Error> {
-        resolve(
-            db,
-            &COLLECTIONS,
-            &mut self.collections,
-            &mut self.next.collection,
-            nsids,
-        )
-        .await
+        self.collections.ids(c, nsids).await
     }
 
-    /// Ids of records by address, made where missing (as addresses that nothing was archived at), in the order asked.
-    pub(super) async fn records(
-        &mut self,
-        db: &mut SqliteConnection,
-        addresses: &[RecordAddress],
-    ) -> Result<Vec<i64>, sqlx::Error> {
-        resolve(
-            db,
-            &RECORDS,
-            &mut self.records,
-            &mut self.next.record,
-            addresses,
-        )
-        .await
-    }
-
-    /// Ids of records by URI, as [`Interner::records`].
+    /// Ids of records: `record.id`. A record that nobody archived gets a row without pos.
     pub(super) async fn uris(
         &mut self,
-        db: &mut SqliteConnection,
+        c: &mut SqliteConnection,
         uris: &[AtUri],
     ) -> Result<Vec<i64>, sqlx::Error> {
         let dids: Vec<Did> = uris.iter().map(|u| u.did.clone()).collect();
-        let collections: Vec<Nsid> = uris.iter().map(|u| u.collection.clone()).collect();
-        let dids = self.dids(db, &dids).await?;
-        let collections = self.collections(db, &collections).await?;
-        let addresses: Vec<RecordAddress> = dids
-            .into_iter()
-            .zip(collections)
-            .zip(uris)
-            .map(|((did, collection), uri)| (did, collection, uri.rkey.clone()))
+        let nsids: Vec<Nsid> = uris.iter().map(|u| u.collection.clone()).collect();
+        let dids = self.dids(c, &dids).await?;
+        let nsids = self.collections(c, &nsids).await?;
+        let places: Vec<RecordAt> = uris
+            .iter()
+            .zip(dids.into_iter().zip(nsids))
+            .map(|(uri, (did_id, collection_id))| RecordAt {
+                did_id,
+                collection_id,
+                rkey: uri.rkey.clone(),
+            })
             .collect();
-        self.records(db, &addresses).await
+        let found = self.records(c, &places).await?;
+        if found.iter().all(Option::is_some) {
+            return Ok(found.into_iter().flatten().collect());
+        }
+        let mut made: HashMap<&RecordAt, i64> = HashMap::new();
+        let mut rows: Vec<(i64, &RecordAt)> = Vec::new();
+        let mut ids = Vec::with_capacity(uris.len());
+        for (place, id) in places.iter().zip(found) {
+            let id = match id.or_else(|| made.get(place).copied()) {
+                Some(id) => id,
+                None => {
+                    let id = self.next_record(c).await?;
+                    made.insert(place, id);
+                    rows.push((id, place));
+                    id
+                }
+            };
+            ids.push(id);
+        }
+        insert_bare(c, &rows).await?;
+        for (id, place) in rows {
+            self.records.put(place.clone(), id);
+        }
+        Ok(ids)
     }
 
-    /// After a rollback: what was learnt since may not exist. Counters stay ahead, which only leaves gaps.
-    pub(super) fn forget(&mut self) {
-        self.dids.clear();
-        self.collections.clear();
-        self.records.clear();
-    }
-}
-
-/// How one kind of name is found and made. Both statements take one JSON array.
-struct Kind<K> {
-    /// Gives (index into the array, id).
-    find: &'static str,
-    /// Takes `[id, field, …]` for each.
-    insert: &'static str,
-    /// Appends the fields as JSON, separated by commas.
-    fields: fn(&K, &mut String),
-}
-
-const DIDS: Kind<Did> = Kind {
-    find: "select j.key, d.id from json_each(?1) j cross join did d on d.did = json_extract(j.value, '$[0]')",
-    insert: "insert into did (id, did) select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?1)",
-    fields: |did, out| quoted(did.as_str(), out),
-};
-
-const COLLECTIONS: Kind<Nsid> = Kind {
-    find: "select j.key, c.id from json_each(?1) j cross join collection c on c.nsid = json_extract(j.value, '$[0]')",
-    insert: "insert into collection (id, nsid) select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?1)",
-    fields: |nsid, out| quoted(nsid.as_str(), out),
-};
-
-const RECORDS: Kind<RecordAddress> = Kind {
-    find: "select j.key, r.id from json_each(?1) j cross join record r on r.did_id = json_extract(j.value, '$[0]') and r.coll_id = json_extract(j.value, '$[1]') and r.rkey = json_extract(j.value, '$[2]')",
-    insert: "insert into record (id, did_id, coll_id, rkey) select json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]') from json_each(?1)",
-    fields: |(did, collection, rkey), out| {
-        out.push_str(&format!("{did},{collection},"));
-        quoted(rkey.as_str(), out);
-    },
-};
-
-/// DIDs, NSIDs and record keys hold nothing that JSON would have to escape.
-fn quoted(text: &str, out: &mut String) {
-    out.push('"');
-    out.push_str(text);
-    out.push('"');
-}
-
-async fn resolve<K: Hash + Eq + Clone>(
-    db: &mut SqliteConnection,
-    kind: &Kind<K>,
-    cache: &mut LruCache<K, i64>,
-    next: &mut i64,
-    keys: &[K],
-) -> Result<Vec<i64>, sqlx::Error> {
-    // The answer does not rely on the cache, which may be smaller than one call.
-    let mut ids: HashMap<&K, i64> = HashMap::with_capacity(keys.len());
-    let mut unknown: Vec<&K> = Vec::new();
-    for key in keys {
-        if !ids.contains_key(key) {
-            let known = cache.get(key).copied();
-            ids.insert(key, known.unwrap_or(0));
-            if known.is_none() {
-                unknown.push(key);
+    /// Ids of records that have a row.
+    pub(super) async fn records(
+        &mut self,
+        c: &mut SqliteConnection,
+        places: &[RecordAt],
+    ) -> Result<Vec<Option<i64>>, sqlx::Error> {
+        let mut ids: Vec<Option<i64>> = places
+            .iter()
+            .map(|p| self.records.get(p).copied())
+            .collect();
+        let unknown: Vec<usize> = (0..places.len()).filter(|i| ids[*i].is_none()).collect();
+        for range in bulk::chunks(unknown.len()) {
+            let asked = &unknown[range];
+            let sql = bulk::values(
+                "with k(i, d, c, r) as (values ",
+                "(?,?,?,?)",
+                asked.len(),
+                ") select k.i, r.id from k cross join record r \
+                 on r.did_id = k.d and r.coll_id = k.c and r.rkey = k.r",
+            );
+            let mut query = sqlx::query(sql);
+            for i in asked {
+                let place = &places[*i];
+                query = query
+                    .bind(i64::try_from(*i).unwrap_or(i64::MAX))
+                    .bind(place.did_id)
+                    .bind(place.collection_id)
+                    .bind(place.rkey.as_str());
+            }
+            for row in query.fetch_all(&mut *c).await? {
+                let i = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
+                let id: i64 = row.try_get(1)?;
+                if let (Some(slot), Some(place)) = (ids.get_mut(i), places.get(i)) {
+                    *slot = Some(id);
+                    self.records.put(place.clone(), id);
+                }
             }
         }
+        Ok(ids)
     }
-    if !unknown.is_empty() {
-        find(db, kind, &unknown, &mut ids).await?;
-        make(db, kind, &unknown, next, &mut ids).await?;
-        for key in unknown {
-            cache.put(key.clone(), ids[key]);
-        }
+
+    /// The id of a new record row, which the caller inserts.
+    pub(super) async fn next_record(
+        &mut self,
+        c: &mut SqliteConnection,
+    ) -> Result<i64, sqlx::Error> {
+        let id = match self.next_record {
+            Some(id) => id,
+            None => {
+                sqlx::query_scalar("select coalesce(max(id), 0) + 1 from record")
+                    .fetch_one(c)
+                    .await?
+            }
+        };
+        self.next_record = Some(id + 1);
+        Ok(id)
     }
-    Ok(keys.iter().map(|key| ids[key]).collect())
+
+    /// Remembers a row that the caller inserted.
+    pub(super) fn remember(&mut self, place: RecordAt, id: i64) {
+        self.records.put(place, id);
+    }
+
+    /// Drops everything learnt: call it after any rollback.
+    pub(super) fn forget(&mut self) {
+        self.dids.forget();
+        self.collections.forget();
+        self.records.clear();
+        self.next_record = None;
+    }
 }
 
-async fn find<'k, K: Hash + Eq>(
-    db: &mut SqliteConnection,
-    kind: &Kind<K>,
-    unknown: &[&'k K],
-    ids: &mut HashMap<&'k K, i64>,
+async fn insert_bare(
+    c: &mut SqliteConnection,
+    rows: &[(i64, &RecordAt)],
 ) -> Result<(), sqlx::Error> {
-    let mut array = String::with_capacity(unknown.len() * 48);
-    for key in unknown {
-        array.push(if array.is_empty() { '[' } else { ',' });
-        array.push('[');
-        (kind.fields)(key, &mut array);
-        array.push(']');
-    }
-    array.push(']');
-    for row in sqlx::query(kind.find).bind(array).fetch_all(db).await? {
-        let at = usize::try_from(row.get::<i64, _>(0)).unwrap_or(usize::MAX);
-        if let Some(key) = unknown.get(at) {
-            ids.insert(key, row.get(1));
+    for range in bulk::chunks(rows.len()) {
+        let sql = bulk::values(
+            "insert into record (id, did_id, coll_id, rkey) values ",
+            "(?,?,?,?)",
+            range.len(),
+            "",
+        );
+        let mut query = sqlx::query(sql);
+        for (id, place) in &rows[range] {
+            query = query
+                .bind(*id)
+                .bind(place.did_id)
+                .bind(place.collection_id)
+                .bind(place.rkey.as_str());
         }
+        query.execute(&mut *c).await?;
     }
     Ok(())
 }
 
-async fn make<'k, K: Hash + Eq>(
-    db: &mut SqliteConnection,
-    kind: &Kind<K>,
-    unknown: &[&'k K],
-    next: &mut i64,
-    ids: &mut HashMap<&'k K, i64>,
-) -> Result<(), sqlx::Error> {
-    let mut array = String::new();
-    for key in unknown {
-        if ids[key] != 0 {
-            continue;
-        }
-        array.push(if array.is_empty() { '[' } else { ',' });
-        array.push_str(&format!("[{next},"));
-        (kind.fields)(key, &mut array);
-        array.push(']');
-        ids.insert(key, *next);
-        *next += 1;
-    }
-    if array.is_empty() {
-        return Ok(());
-    }
-    array.push(']');
-    sqlx::query(kind.insert).bind(array).execute(db).await?;
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -1,85 +1,100 @@
-//! Records as `com.atproto.repo.getRecord` and `listRecords` show them: live ones of visible accounts.
+//! Reading repositories from the archive: one record, or a page by record key. Hidden accounts have nothing.
 
 use bytes::Bytes;
-use sqlx::Row;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
+use super::feed::corrupt;
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
-use crate::store::{RecordRow, RepoPage, StoreError};
+use crate::store::archive::{RecordRow, RepoPage};
+use crate::store::error::StoreError;
 
-/// Columns that [`row`] reads.
-pub(super) const COLUMNS: &str = "r.rkey, r.cid, r.rev, r.seen_us, r.body";
-
-/// One visible record.
+/// A page's SQL; the bound is left out when there is no cursor, so that the index is used either way.
+macro_rules! page_sql {
+    ($bound:literal, $order:literal) => {
+        concat!(
+            "select r.rkey, r.cid, r.rev, r.seen_us, r.body from record r ",
+            "where r.did_id = ? and r.coll_id = ? ",
+            $bound,
+            " and r.cid is not null ",
+            "and not exists (select 1 from hidden h where h.did_id = r.did_id) ",
+            "order by r.rkey ",
+            $order,
+            " limit ?"
+        )
+    };
+}
+/// One live record of a visible account.
 pub(super) async fn get(
-    readers: &SqlitePool,
+    c: &mut SqliteConnection,
     uri: &AtUri,
 ) -> Result<Option<RecordRow>, StoreError> {
-    let sql = format!(
-        "select {COLUMNS} from record r where r.did_id = (select id from did where did = ?1) \
-         and r.coll_id = (select id from collection where nsid = ?2) and r.rkey = ?3 and r.cid is not null \
-         and not exists (select 1 from hidden h where h.did_id = r.did_id)"
-    );
-    let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(uri.did.as_str())
-        .bind(uri.collection.as_str())
-        .bind(uri.rkey.as_str())
-        .fetch_optional(readers)
-        .await?;
-    found.as_ref().map(row).transpose()
+    let row = sqlx::query(
+        "select r.rkey, r.cid, r.rev, r.seen_us, r.body from record r \
+         where r.did_id = (select id from did where did = ?) \
+         and r.coll_id = (select id from collection where nsid = ?) and r.rkey = ? \
+         and r.cid is not null and not exists (select 1 from hidden h where h.did_id = r.did_id)",
+    )
+    .bind(uri.did.as_str())
+    .bind(uri.collection.as_str())
+    .bind(uri.rkey.as_str())
+    .fetch_optional(c)
+    .await?;
+    row.map(|row| record(&row)).transpose()
 }
 
-/// See [`crate::store::Store::list_records`].
+/// A page: see [`crate::store::Store::list_records`].
 pub(super) async fn list(
-    readers: &SqlitePool,
-    did: &Did,
-    collection: &Nsid,
+    c: &mut SqliteConnection,
+    (did, collection): (&Did, &Nsid),
     after: Option<&RecordKey>,
     reverse: bool,
     limit: usize,
 ) -> Result<Option<RepoPage>, StoreError> {
     let account = sqlx::query(
-        "select d.id, exists (select 1 from hidden h where h.did_id = d.id) from did d where d.did = ?1",
+        "select d.id, exists (select 1 from hidden h where h.did_id = d.id), \
+         (select id from collection where nsid = ?) from did d where d.did = ?",
     )
+    .bind(collection.as_str())
     .bind(did.as_str())
-    .fetch_optional(readers)
+    .fetch_optional(&mut *c)
     .await?;
-    let did_id: i64 = match account {
-        Some(row) if !row.get::<bool, _>(1) => row.get(0),
-        _ => return Ok(None),
+    let Some(account) = account else {
+        return Ok(Some(RepoPage::default()));
     };
-    // Without a cursor every key is past it: keys are ASCII, between the empty text and DEL.
-    let (compare, order, start) = if reverse {
-        (">", "asc", "")
-    } else {
-        ("<", "desc", "\u{7f}")
+    if account.try_get(1)? {
+        return Ok(None);
+    }
+    let sql = match (reverse, after.is_some()) {
+        (false, false) => page_sql!("", "desc"),
+        (false, true) => page_sql!("and r.rkey < ?", "desc"),
+        (true, false) => page_sql!("", "asc"),
+        (true, true) => page_sql!("and r.rkey > ?", "asc"),
     };
-    let sql = format!(
-        "select {COLUMNS} from record r where r.did_id = ?1 and r.coll_id = (select id from collection where nsid = ?2) \
-         and r.rkey {compare} ?3 and r.cid is not null order by r.rkey {order} limit ?4"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(did_id)
-        .bind(collection.as_str())
-        .bind(after.map_or(start, RecordKey::as_str))
-        .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
-        .fetch_all(readers)
+    let mut query = sqlx::query(sql)
+        .bind(account.try_get::<i64, _>(0)?)
+        .bind(account.try_get::<Option<i64>, _>(2)?);
+    if let Some(after) = after {
+        query = query.bind(after.as_str());
+    }
+    let rows = query
+        .bind(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX))
+        .fetch_all(c)
         .await?;
-    let records = rows.iter().take(limit).map(row).collect::<Result<_, _>>()?;
-    Ok(Some(RepoPage {
-        records,
+    let mut page = RepoPage {
+        records: rows.iter().map(record).collect::<Result<_, _>>()?,
         more: rows.len() > limit,
-    }))
+    };
+    page.records.truncate(limit);
+    Ok(Some(page))
 }
 
-/// Reads [`COLUMNS`].
-pub(super) fn row(row: &SqliteRow) -> Result<RecordRow, StoreError> {
-    let corrupt = |e: &dyn std::fmt::Display| StoreError::Corrupt(format!("a record row: {e}"));
+fn record(row: &SqliteRow) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
-        rkey: RecordKey::parse(row.get(0)).map_err(|e| corrupt(&e))?,
-        cid: Cid::from_bytes(row.get(1)).map_err(|e| corrupt(&e))?,
-        rev: Tid::parse(row.get(2)).map_err(|e| corrupt(&e))?,
-        seen_us: row.get(3),
-        body: Bytes::from(row.get::<Vec<u8>, _>(4)),
+        rkey: RecordKey::parse(row.try_get(0)?).map_err(corrupt)?,
+        cid: Cid::from_bytes(row.try_get(1)?).map_err(corrupt)?,
+        rev: Tid::parse(row.try_get(2)?).map_err(corrupt)?,
+        seen_us: row.try_get(3)?,
+        body: Bytes::from(row.try_get::<Vec<u8>, _>(4)?),
     })
 }

@@ -1,79 +1,113 @@
-//! Sending an account's records through the feed again after its visibility changed.
+//! `redo`: the records of an account that changed visibility pass through the feed once more.
+//!
+//! Consumers give an account's records rows or none by its visibility at the time, so this is all that hiding and
+//! showing needs: rows and counts become right by the ordinary path.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 
-use super::archive::ArchiveState;
+use super::bulk;
+use super::memory::Memory;
 use crate::entry::Partition;
 use crate::limits;
-use crate::store::{Pos, RedoStep, StoreError};
+use crate::store::archive::RedoStep;
+use crate::store::error::StoreError;
+use crate::store::feed::Pos;
 
-/// Moves the next records of the first account in `redo` to one new pos.
+struct Pending {
+    did_id: i64,
+    after: (i64, String),
+}
+
+/// Moves the next records of the first waiting account to one new pos.
 pub(super) async fn step(
-    db: &mut SqliteConnection,
-    state: &mut ArchiveState,
+    c: &mut SqliteConnection,
+    memory: &mut Memory,
 ) -> Result<RedoStep, StoreError> {
-    let Some(job) = sqlx::query("select did_id, after_id from redo order by did_id limit 1")
-        .fetch_optional(&mut *db)
-        .await?
-    else {
+    let first =
+        sqlx::query("select did_id, after_coll, after_rkey from redo order by did_id limit 1")
+            .fetch_optional(&mut *c)
+            .await?;
+    let Some(first) = first else {
         return Ok(RedoStep::default());
     };
-    let (did_id, after_id): (i64, i64) = (job.get(0), job.get(1));
-    let limit = i64::try_from(limits::REDO_RECORDS_PER_STEP).unwrap_or(i64::MAX);
-    let records = sqlx::query(
-        "select id, part from record where did_id = ?1 and id > ?2 and cid is not null order by id limit ?3",
-    )
-    .bind(did_id)
-    .bind(after_id)
-    .bind(limit)
-    .fetch_all(&mut *db)
-    .await?;
-    let Some(last) = records.last() else {
-        sqlx::query("delete from redo where did_id = ?1")
-            .bind(did_id)
-            .execute(&mut *db)
-            .await?;
-        return Ok(RedoStep {
-            more: true,
-            moved: None,
-        });
+    let pending = Pending {
+        did_id: first.try_get(0)?,
+        after: (first.try_get(1)?, first.try_get(2)?),
     };
-    let ids: Vec<i64> = records.iter().map(|row| row.get(0)).collect();
-    let moved = move_to_new_pos(db, state, last.get(1), &ids).await?;
-    sqlx::query("update redo set after_id = ?2 where did_id = ?1")
-        .bind(did_id)
-        .bind(last.get::<i64, _>(0))
-        .execute(&mut *db)
+    let moved = move_records(c, memory, &pending).await?;
+    match moved.as_ref().and_then(|m| m.next.as_ref()) {
+        Some((coll_id, rkey)) => {
+            sqlx::query("update redo set after_coll = ?, after_rkey = ? where did_id = ?")
+                .bind(*coll_id)
+                .bind(rkey.as_str())
+                .bind(pending.did_id)
+                .execute(&mut *c)
+                .await?;
+        }
+        None => {
+            sqlx::query("delete from redo where did_id = ?")
+                .bind(pending.did_id)
+                .execute(&mut *c)
+                .await?;
+        }
+    }
+    let more: bool = sqlx::query_scalar("select exists (select 1 from redo)")
+        .fetch_one(c)
         .await?;
     Ok(RedoStep {
-        more: true,
-        moved: Some(moved),
+        more,
+        moved: moved.map(|m| m.to),
     })
 }
 
-async fn move_to_new_pos(
-    db: &mut SqliteConnection,
-    state: &mut ArchiveState,
-    part: i64,
-    ids: &[i64],
-) -> Result<(Partition, Pos), StoreError> {
-    let unknown = || {
-        StoreError::Corrupt(format!(
-            "a record of partition {part}, which does not exist"
-        ))
+/// What one step moved.
+struct Moved {
+    to: (Partition, Pos),
+    /// The last record moved, when there may be more after it.
+    next: Option<(i64, String)>,
+}
+
+async fn move_records(
+    c: &mut SqliteConnection,
+    memory: &mut Memory,
+    pending: &Pending,
+) -> Result<Option<Moved>, StoreError> {
+    let rows = sqlx::query(
+        "select id, coll_id, rkey, part, length(body) from record \
+         where did_id = ? and (coll_id, rkey) > (?, ?) and cid is not null \
+         order by coll_id, rkey limit ?",
+    )
+    .bind(pending.did_id)
+    .bind(pending.after.0)
+    .bind(pending.after.1.as_str())
+    .bind(i64::try_from(limits::REDO_RECORDS_PER_STEP).unwrap_or(i64::MAX))
+    .fetch_all(&mut *c)
+    .await?;
+    let mut ids: Vec<i64> = Vec::with_capacity(rows.len());
+    let mut bytes = 0;
+    let mut last: Option<(Partition, i64, String)> = None;
+    for row in &rows {
+        bytes += usize::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0);
+        if last.is_some() && bytes > limits::BATCH_BYTES_MAX {
+            break;
+        }
+        ids.push(row.try_get(0)?);
+        last = Some((row.try_get(3)?, row.try_get(1)?, row.try_get(2)?));
+    }
+    let Some((partition, coll_id, rkey)) = last else {
+        return Ok(None);
     };
-    let partition = Partition::try_from(part).map_err(|_| unknown())?;
-    let head = state
-        .heads
-        .get_mut(usize::from(partition))
-        .ok_or_else(unknown)?;
-    *head += 1;
-    let pos = *head;
-    sqlx::query("update record set pos = ?2 where id in (select value from json_each(?1))")
-        .bind(super::bulk::id_list(ids))
+    let moved_all = ids.len() == rows.len() && rows.len() < limits::REDO_RECORDS_PER_STEP;
+    let standing = memory.standing(c).await?;
+    let pos = standing.take(partition)?;
+    standing.save(c).await?;
+    sqlx::query("update record set pos = ? where id in (select value from json_each(?))")
         .bind(pos)
-        .execute(&mut *db)
+        .bind(bulk::id_list(&ids))
+        .execute(c)
         .await?;
-    super::archive::write_heads(db, &[(partition, pos)]).await?;
-    Ok((partition, pos))
+    Ok(Some(Moved {
+        to: (partition, pos),
+        next: (!moved_all).then_some((coll_id, rkey)),
+    }))
 }

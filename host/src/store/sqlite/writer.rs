@@ -1,251 +1,285 @@
-//! The one writer: a task that owns the write connection and takes units through a bounded channel.
+//! The one writer: a task that owns the write connection and applies units in groups.
 //!
-//! Guarantees: a unit is applied whole or not at all, in a savepoint of its own; answers come after the commit. Units
-//! that wait are committed together, the host's first, so that neither plugins nor a slow disk hold the archive back.
-//! Trouble of the database (busy, full, I/O) undoes the whole group: everybody is told `Unavailable` and the
-//! writer's memory is read anew.
+//! Guarantees: a group is one transaction with a savepoint for each unit; a unit that fails leaves nothing and does
+//! not touch its neighbours; nobody hears of success before COMMIT. When the database itself fails (busy, I/O, full),
+//! the whole group is rolled back, everybody in it gets [`StoreError::Unavailable`], and everything remembered is
+//! forgotten. Host units and plugin units take turns, so neither starves the other.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod unit;
 
-use sqlx::{Connection, SqliteConnection};
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::archive::{self, ArchiveState};
-use super::generation;
-use super::intern::Interner;
-use super::read::Reads;
-use super::schema::GenerationTables;
-use super::{redo, rows, tombstones};
-use crate::store::{
-    Applied, ArchiveUnit, Archived, Generation, GenerationId, IndexUnit, RedoStep, Registration,
-    StoreError,
-};
+pub(super) use self::unit::Unit;
+use self::unit::{Answer, Done, Failed};
+use super::connection;
+use super::memory::Memory;
+use crate::limits;
+use crate::store::error::StoreError;
 
-/// Units that may wait for the writer.
-const WAITING_MAX: usize = 64;
-/// Units committed together at most: a group is over in some tens of milliseconds.
-const GROUP_MAX: usize = 16;
-
-/// What the writer is asked to do.
-pub(super) enum Job {
-    Archive(ArchiveUnit, Reply<Archived>),
-    Redo(Reply<RedoStep>),
-    Index(Arc<IndexUnit>, Reply<Applied>),
-    Register(Box<Registration>, i64, Reply<(Generation, Reads)>),
-    TrimTombstones(i64, Reply<u64>),
+/// What the writer needs to open its connection again.
+#[derive(Clone, Debug)]
+pub(super) struct WriterOptions {
+    pub(super) path: PathBuf,
+    pub(super) partitions: u16,
+    pub(super) bytes_max: Option<u64>,
 }
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-impl Job {
-    /// Host first, then plugins in the order they came, housekeeping last.
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Archive(..) | Self::Redo(_) => 0,
-            Self::Index(..) => 1,
-            Self::Register(..) => 2,
-            Self::TrimTombstones(..) => 3,
+impl WriterOptions {
+    pub(super) async fn open(&self) -> Result<SqliteConnection, sqlx::Error> {
+        let mut c = connection::open_writer(&self.path).await?;
+        if let Some(bytes) = self.bytes_max {
+            let pages = (bytes / u64::from(limits::SQLITE_PAGE_BYTES)).max(1);
+            let sql = format!("pragma max_page_count = {pages}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+                .execute(&mut c)
+                .await?;
         }
+        Ok(c)
     }
 }
-
-/// A job that was carried out and waits for the commit.
-type Finish = Box<dyn FnOnce(Option<StoreError>) + Send>;
 
 /// The way to the writer.
-#[derive(Clone)]
-pub(super) struct WriterHandle(mpsc::Sender<Job>);
-
-impl WriterHandle {
-    /// Sends a job and waits for its answer.
-    pub(super) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.0
-            .send(job(reply))
-            .await
-            .map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
-    }
-}
-
 pub(super) struct Writer {
-    db: SqliteConnection,
-    partitions: u16,
-    intern: Interner,
-    archive: ArchiveState,
-    generations: HashMap<GenerationId, Arc<GenerationTables>>,
+    host: mpsc::Sender<Unit>,
+    plugins: mpsc::Sender<Unit>,
+    closing: CancellationToken,
+    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    /// Starts the task. It ends when every handle is gone; the task then gives the connection back to be closed.
-    pub(super) async fn start(
-        mut db: SqliteConnection,
-        partitions: u16,
-    ) -> Result<(WriterHandle, tokio::task::JoinHandle<SqliteConnection>), StoreError> {
-        let writer = Self {
-            intern: Interner::load(&mut db).await?,
-            archive: ArchiveState::load(&mut db).await?,
-            db,
-            partitions,
-            generations: HashMap::new(),
+    /// Starts the task. It holds `lock` until it has ended.
+    pub(super) fn start(options: WriterOptions, c: SqliteConnection, lock: File) -> Self {
+        let (host, host_units) = mpsc::channel(limits::SQLITE_HOST_UNITS_MAX);
+        let (plugins, plugin_units) = mpsc::channel(limits::SQLITE_PLUGIN_UNITS_MAX);
+        let closing = CancellationToken::new();
+        let task = Task {
+            memory: Memory::new(options.partitions),
+            options,
+            c: Some(c),
+            host: host_units,
+            plugins: plugin_units,
+            host_was_last: false,
+            closing: closing.clone(),
+            _lock: lock,
         };
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        Ok((WriterHandle(sender), tokio::spawn(writer.run(receiver))))
-    }
-
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> SqliteConnection {
-        let mut group = Vec::with_capacity(GROUP_MAX);
-        while jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
-            group.sort_by_key(Job::rank);
-            self.commit_group(std::mem::take(&mut group)).await;
-        }
-        self.db
-    }
-
-    async fn commit_group(&mut self, jobs: Vec<Job>) {
-        let mut done: Vec<Finish> = Vec::with_capacity(jobs.len());
-        let mut failed = execute(&mut self.db, "begin immediate").await.err();
-        for job in jobs {
-            done.push(self.carry_out(job, &mut failed).await);
-        }
-        if failed.is_none() {
-            failed = execute(&mut self.db, "commit").await.err();
-        }
-        let Some(error) = failed else {
-            done.into_iter().for_each(|finish| finish(None));
-            return;
-        };
-        // There may be nothing to roll back: SQLite has done it by itself after some errors.
-        execute(&mut self.db, "rollback").await.ok();
-        self.reload().await;
-        let message = error.to_string();
-        for finish in done {
-            finish(Some(StoreError::Unavailable(message.clone())));
+        Self {
+            host,
+            plugins,
+            closing,
+            task: tokio::sync::Mutex::new(Some(tokio::spawn(task.run()))),
         }
     }
 
-    /// Runs one job in a savepoint. Infrastructure errors end up in `failed`; after one, nothing more is tried.
-    async fn carry_out(&mut self, job: Job, failed: &mut Option<StoreError>) -> Finish {
-        match job {
-            Job::Archive(unit, reply) => {
-                let step = async |w: &mut Self| {
-                    archive::apply(&mut w.db, &mut w.intern, &mut w.archive, &unit).await
-                };
-                finish(self.in_savepoint(failed, step).await, reply)
-            }
-            Job::Redo(reply) => {
-                let step = async |w: &mut Self| redo::step(&mut w.db, &mut w.archive).await;
-                finish(self.in_savepoint(failed, step).await, reply)
-            }
-            Job::Index(unit, reply) => {
-                let step = async |w: &mut Self| {
-                    let tables = w.tables(unit.generation).await?;
-                    rows::apply(&mut w.db, &mut w.intern, &tables, &unit).await
-                };
-                finish(self.in_savepoint(failed, step).await, reply)
-            }
-            Job::Register(registration, now_us, reply) => {
-                let step = async |w: &mut Self| w.register(&registration, now_us).await;
-                finish(self.in_savepoint(failed, step).await, reply)
-            }
-            Job::TrimTombstones(before_us, reply) => {
-                let step = async |w: &mut Self| tombstones::trim(&mut w.db, before_us).await;
-                finish(self.in_savepoint(failed, step).await, reply)
-            }
-        }
-    }
-
-    async fn in_savepoint<T>(
-        &mut self,
-        failed: &mut Option<StoreError>,
-        step: impl AsyncFnOnce(&mut Self) -> Result<T, StoreError>,
+    /// Has a unit of the host applied.
+    pub(super) async fn host<T>(
+        &self,
+        unit: impl FnOnce(Answer<T>) -> Unit,
     ) -> Result<T, StoreError> {
-        if let Some(error) = failed {
-            return Err(StoreError::Unavailable(error.to_string()));
+        self.send(&self.host, unit).await
+    }
+
+    /// Has a unit of a plugin applied.
+    pub(super) async fn plugin<T>(
+        &self,
+        unit: impl FnOnce(Answer<T>) -> Unit,
+    ) -> Result<T, StoreError> {
+        self.send(&self.plugins, unit).await
+    }
+
+    async fn send<T>(
+        &self,
+        queue: &mpsc::Sender<Unit>,
+        unit: impl FnOnce(Answer<T>) -> Unit,
+    ) -> Result<T, StoreError> {
+        let gone = || {
+            if self.closing.is_cancelled() {
+                StoreError::Closed
+            } else {
+                StoreError::Corrupt("the writer ended by itself: see the log, restart".into())
+            }
+        };
+        let (answer, answered) = oneshot::channel();
+        queue.send(unit(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Takes no more units, applies what is queued, and ends.
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        if let Some(task) = self.task.lock().await.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the writer did not end well");
         }
-        let result = match execute(&mut self.db, "savepoint unit").await {
-            Ok(()) => step(self).await,
-            Err(error) => Err(error),
-        };
-        let closed = match &result {
-            Ok(_) => execute(&mut self.db, "release unit").await,
-            Err(StoreError::Unavailable(message)) => Err(StoreError::Unavailable(message.clone())),
-            Err(_) => self.undo_unit().await,
-        };
-        match closed {
-            Ok(()) => result,
-            Err(error) => {
-                let told = StoreError::Unavailable(error.to_string());
-                failed.get_or_insert(error);
-                Err(told)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // The task drains and ends by itself, also when nobody waits for it.
+        self.closing.cancel();
+    }
+}
+
+struct Task {
+    options: WriterOptions,
+    memory: Memory,
+    c: Option<SqliteConnection>,
+    host: mpsc::Receiver<Unit>,
+    plugins: mpsc::Receiver<Unit>,
+    host_was_last: bool,
+    closing: CancellationToken,
+    _lock: File,
+}
+
+impl Task {
+    async fn run(mut self) {
+        while let Some(first) = self.next().await {
+            self.group(first).await;
+        }
+        if let Some(mut c) = self.c.take() {
+            let ended = sqlx::raw_sql("pragma wal_checkpoint(truncate)")
+                .execute(&mut c)
+                .await;
+            if let Err(error) = ended.map(|_| ()).and(c.close().await) {
+                tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
             }
         }
     }
 
-    async fn undo_unit(&mut self) -> Result<(), StoreError> {
-        execute(&mut self.db, "rollback to unit").await?;
-        execute(&mut self.db, "release unit").await?;
-        self.intern.forget();
-        self.archive = ArchiveState::load(&mut self.db).await?;
-        Ok(())
-    }
-
-    /// After a rollback of everything. If even this cannot be read, the next group fails at its start and is told so.
-    async fn reload(&mut self) {
-        self.intern.forget();
-        self.generations.clear();
-        match ArchiveState::load(&mut self.db).await {
-            Ok(state) => self.archive = state,
-            Err(error) => {
-                tracing::error!(%error, "store.reload_failed: the writer cannot read where it stands")
+    /// The next unit; none when all is drained and nobody can send any more.
+    async fn next(&mut self) -> Option<Unit> {
+        loop {
+            if let Some(unit) = self.waiting() {
+                return Some(unit);
+            }
+            tokio::select! {
+                Some(unit) = self.host.recv() => {
+                    self.host_was_last = true;
+                    return Some(unit);
+                }
+                Some(unit) = self.plugins.recv() => {
+                    self.host_was_last = false;
+                    return Some(unit);
+                }
+                () = self.closing.cancelled(), if !self.host.is_closed() => {
+                    self.host.close();
+                    self.plugins.close();
+                }
+                else => return None,
             }
         }
     }
 
-    async fn register(
+    /// A unit that waits already: host and plugins in turn.
+    fn waiting(&mut self) -> Option<Unit> {
+        let host_first = !self.host_was_last;
+        let unit = if host_first {
+            self.host.try_recv().map(|u| (u, true))
+        } else {
+            self.plugins.try_recv().map(|u| (u, false))
+        };
+        let (unit, is_host) = match unit {
+            Ok(found) => found,
+            Err(_) if host_first => (self.plugins.try_recv().ok()?, false),
+            Err(_) => (self.host.try_recv().ok()?, true),
+        };
+        self.host_was_last = is_host;
+        Some(unit)
+    }
+
+    /// One transaction: the first unit and those that wait by the time it is applied.
+    async fn group(&mut self, first: Unit) {
+        let started = Instant::now();
+        let mut c = match self.begin().await {
+            Ok(c) => c,
+            Err(error) => return self.lost(None, Vec::new(), Some(first), error).await,
+        };
+        let mut done: Vec<Done> = Vec::new();
+        let mut unit = Some(first);
+        while let Some(next) = unit.take() {
+            match self.apply(&mut c, next).await {
+                Ok(applied) => done.push(applied),
+                Err(Failed { unit, error }) => {
+                    return self.lost(Some(c), done, Some(unit), error).await;
+                }
+            }
+            if done.len() < limits::SQLITE_GROUP_UNITS_MAX
+                && started.elapsed().as_millis() < limits::SQLITE_GROUP_MS
+            {
+                unit = self.waiting();
+            }
+        }
+        if let Err(error) = sqlx::query("commit").execute(&mut c).await {
+            return self.lost(Some(c), done, None, error.into()).await;
+        }
+        self.c = Some(c);
+        for answer in done {
+            answer(Ok(()));
+        }
+    }
+
+    async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
+        let mut c = match self.c.take() {
+            Some(c) => c,
+            None => self.options.open().await?,
+        };
+        sqlx::query("begin immediate").execute(&mut c).await?;
+        Ok(c)
+    }
+
+    /// Applies one unit in a savepoint. An error of the unit is its answer; an error of the database ends the group.
+    async fn apply(&mut self, c: &mut SqliteConnection, unit: Unit) -> Result<Done, Failed> {
+        if let Err(error) = sqlx::query("savepoint unit").execute(&mut *c).await {
+            let error = error.into();
+            return Err(Failed { unit, error });
+        }
+        let applied = unit.apply(c, &mut self.memory).await?;
+        let undone = if applied.is_ok() {
+            sqlx::query("release unit").execute(&mut *c).await
+        } else {
+            self.memory.forget();
+            sqlx::raw_sql("rollback to unit; release unit")
+                .execute(&mut *c)
+                .await
+        };
+        match (applied, undone) {
+            (Ok(done) | Err(done), Ok(_)) => Ok(done),
+            (Ok(done) | Err(done), Err(error)) => Err(Failed {
+                unit: Unit::Ended(done),
+                error: error.into(),
+            }),
+        }
+    }
+
+    /// Rolls a group back and says so to everybody in it.
+    async fn lost(
         &mut self,
-        registration: &Registration,
-        now_us: i64,
-    ) -> Result<(Generation, Reads), StoreError> {
-        let made =
-            generation::register(&mut self.db, self.partitions, registration, now_us).await?;
-        self.generations
-            .insert(made.generation.id, Arc::new(made.tables));
-        Ok((made.generation, made.reads))
-    }
-
-    async fn tables(&mut self, id: GenerationId) -> Result<Arc<GenerationTables>, StoreError> {
-        if let Some(tables) = self.generations.get(&id) {
-            return Ok(Arc::clone(tables));
+        c: Option<SqliteConnection>,
+        done: Vec<Done>,
+        unit: Option<Unit>,
+        error: StoreError,
+    ) {
+        tracing::warn!(%error, units = done.len() + usize::from(unit.is_some()), "a transaction was lost");
+        self.memory.forget();
+        // A new connection: after such an error nobody knows what is left of the old one.
+        if let Some(mut c) = c {
+            drop(sqlx::query("rollback").execute(&mut c).await);
+            drop(c.close().await);
         }
-        let tables = Arc::new(generation::load(&mut self.db, id).await?);
-        self.generations.insert(id, Arc::clone(&tables));
-        Ok(tables)
+        let why = error.to_string();
+        for answer in done {
+            answer(Err(why.clone()));
+        }
+        if let Some(unit) = unit {
+            unit.refuse(why);
+        }
     }
-}
-
-/// Binds a result to its reply. Called with the group's error when the commit did not happen.
-fn finish<T: Send + 'static>(result: Result<T, StoreError>, reply: Reply<T>) -> Finish {
-    Box::new(move |undone| {
-        let answer = match (result, undone) {
-            (Ok(_), Some(error)) => Err(error),
-            (result, _) => result,
-        };
-        // A caller that went away does not need the answer.
-        reply.send(answer).ok();
-    })
-}
-
-async fn execute(db: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
-    sqlx::query(sql).execute(db).await?;
-    Ok(())
-}
-
-/// Moves the log into the file and closes the connection.
-pub(super) async fn close(mut db: SqliteConnection) {
-    if let Err(error) = execute(&mut db, "pragma wal_checkpoint(truncate)").await {
-        tracing::warn!(%error, "store.checkpoint_failed: the log stays beside the file; the next start reads it");
-    }
-    db.close().await.ok();
 }

@@ -1,119 +1,174 @@
-//! Hosting status, claimed handles and holes in streams.
-//!
-//! `#account` and `#identity` carry no rev: of one source only a higher seq counts; another source is believed.
+//! Hosting status and claimed handles, as upstream told them; a change of visibility queues the account for `redo`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
-use crate::atproto::Did;
-use crate::entry::{AccountEvent, Desync, Entry, IdentityEvent, Partition};
-use crate::store::{ArchiveUnit, StoreError};
+use super::super::bulk;
+use crate::entry::{AccountEvent, Entry, IdentityEvent, Partition, Source};
 
-/// Applies every entry that is not a commit or a mark. Says whether an account's visibility changed.
-pub(super) async fn apply(
-    db: &mut SqliteConnection,
-    unit: &ArchiveUnit,
-    did_ids: &HashMap<Did, i64>,
-) -> Result<bool, StoreError> {
-    let mut redo = false;
-    for (partition, entry) in unit.entries.iter() {
-        match entry {
-            Entry::Account(event) => redo |= account(db, event, did_ids[&event.did]).await?,
-            Entry::Identity(event) => identity(db, event, did_ids[&event.did]).await?,
-            Entry::Desync(event) => {
-                desync(db, *partition, event, did_ids[&event.did], unit.now_us).await?;
-            }
-            Entry::Commit(_) | Entry::Mark { .. } => {}
+/// Where the last event of one kind came from; the next of the same source must be later.
+type Origin = Option<(String, i64)>;
+
+struct Account {
+    was_active: bool,
+    active: bool,
+    status: Option<String>,
+    status_origin: Origin,
+    handle: Option<String>,
+    handle_origin: Origin,
+    changed: bool,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            was_active: true,
+            active: true,
+            status: None,
+            status_origin: None,
+            handle: None,
+            handle_origin: None,
+            changed: false,
         }
     }
-    Ok(redo)
 }
 
-async fn account(
-    db: &mut SqliteConnection,
-    event: &AccountEvent,
-    did_id: i64,
-) -> Result<bool, StoreError> {
-    let sql = "insert into account (did_id, active, status, status_source, status_seq) values (?1, ?2, ?3, ?4, ?5) \
-         on conflict (did_id) do update set active = excluded.active, status = excluded.status, \
-         status_source = excluded.status_source, status_seq = excluded.status_seq \
-         where account.status_source is not excluded.status_source or account.status_seq < excluded.status_seq";
-    let applied = sqlx::query(sql)
-        .bind(did_id)
-        .bind(event.active)
-        .bind(event.status.as_deref())
-        .bind(&*event.source.0)
-        .bind(event.seq)
-        .execute(&mut *db)
-        .await?
-        .rows_affected();
-    if applied == 0 {
-        return Ok(false);
+/// The accounts that a unit has events of, by id.
+pub(super) struct Accounts {
+    by_did: BTreeMap<i64, Account>,
+}
+
+impl Accounts {
+    pub(super) async fn load<'a>(
+        c: &mut SqliteConnection,
+        entries: impl Iterator<Item = (&'a (Partition, Entry), &'a Option<i64>)>,
+    ) -> Result<Self, sqlx::Error> {
+        let mut by_did: BTreeMap<i64, Account> = entries
+            .filter(|((_, entry), _)| matches!(entry, Entry::Account(_) | Entry::Identity(_)))
+            .filter_map(|(_, did_id)| Some(((*did_id)?, Account::default())))
+            .collect();
+        if by_did.is_empty() {
+            return Ok(Self { by_did });
+        }
+        let sql = "select did_id, active, status, status_source, status_seq, handle, \
+                   handle_source, handle_seq from account \
+                   where did_id in (select value from json_each(?))";
+        let ids: Vec<i64> = by_did.keys().copied().collect();
+        for row in sqlx::query(sql)
+            .bind(bulk::id_list(&ids))
+            .fetch_all(c)
+            .await?
+        {
+            by_did.insert(row.try_get(0)?, read(&row)?);
+        }
+        Ok(Self { by_did })
     }
-    let sql = if event.active {
-        "delete from hidden where did_id = ?1"
-    } else {
-        "insert into hidden (did_id) values (?1) on conflict do nothing"
-    };
-    let changed = sqlx::query(sql)
-        .bind(did_id)
-        .execute(&mut *db)
-        .await?
-        .rows_affected()
-        > 0;
-    if changed {
-        // From the first record again, also when an earlier change is still being worked off.
-        sqlx::query("insert into redo (did_id, after_id) values (?1, 0) on conflict (did_id) do update set after_id = 0")
-            .bind(did_id)
-            .execute(db)
+
+    /// Takes an `#account` event unless a later one of its source is here already.
+    pub(super) fn hosting_status(&mut self, did_id: i64, event: &AccountEvent) {
+        let account = self.by_did.entry(did_id).or_default();
+        if is_later(&account.status_origin, &event.source, event.seq) {
+            account.status_origin = Some((event.source.0.to_string(), event.seq));
+            account.active = event.active;
+            account.status.clone_from(&event.status);
+            account.changed = true;
+        }
+    }
+
+    /// Takes an `#identity` event unless a later one of its source is here already.
+    pub(super) fn identity(&mut self, did_id: i64, event: &IdentityEvent) {
+        let account = self.by_did.entry(did_id).or_default();
+        if is_later(&account.handle_origin, &event.source, event.seq) {
+            account.handle_origin = Some((event.source.0.to_string(), event.seq));
+            account.handle.clone_from(&event.handle);
+            account.changed = true;
+        }
+    }
+
+    /// Writes what changed; says whether an account's visibility did.
+    pub(super) async fn save(self, c: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        let changed: Vec<(i64, Account)> =
+            self.by_did.into_iter().filter(|(_, a)| a.changed).collect();
+        for range in bulk::chunks(changed.len()) {
+            write(c, &changed[range]).await?;
+        }
+        let turned = |active: bool| {
+            let ids = changed
+                .iter()
+                .filter(|(_, a)| a.was_active != a.active && a.active == active);
+            ids.map(|(did_id, _)| *did_id).collect::<Vec<i64>>()
+        };
+        let (shown, hidden) = (turned(true), turned(false));
+        if shown.is_empty() && hidden.is_empty() {
+            return Ok(false);
+        }
+        sqlx::query("delete from hidden where did_id in (select value from json_each(?))")
+            .bind(bulk::id_list(&shown))
+            .execute(&mut *c)
             .await?;
+        sqlx::query("insert or ignore into hidden (did_id) select value from json_each(?)")
+            .bind(bulk::id_list(&hidden))
+            .execute(&mut *c)
+            .await?;
+        // An account that turns again while its redo runs starts over.
+        sqlx::query("insert or replace into redo (did_id) select value from json_each(?)")
+            .bind(bulk::id_list(&[shown, hidden].concat()))
+            .execute(&mut *c)
+            .await?;
+        Ok(true)
     }
-    Ok(changed)
 }
 
-async fn identity(
-    db: &mut SqliteConnection,
-    event: &IdentityEvent,
-    did_id: i64,
-) -> Result<(), StoreError> {
-    let Some(handle) = &event.handle else {
-        return Ok(());
+/// Numbers of different sources cannot be compared: another source's event is taken.
+fn is_later(origin: &Origin, source: &Source, seq: i64) -> bool {
+    match origin {
+        Some((last_source, last_seq)) if **last_source == *source.0 => seq > *last_seq,
+        _ => true,
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Account, sqlx::Error> {
+    let origin = |source: usize, seq: usize| -> Result<Origin, sqlx::Error> {
+        let source: Option<String> = row.try_get(source)?;
+        let seq: Option<i64> = row.try_get(seq)?;
+        Ok(source.zip(seq))
     };
-    let sql = "insert into account (did_id, handle, handle_source, handle_seq) values (?1, ?2, ?3, ?4) \
-         on conflict (did_id) do update set handle = excluded.handle, \
-         handle_source = excluded.handle_source, handle_seq = excluded.handle_seq \
-         where account.handle_source is not excluded.handle_source or account.handle_seq is null or account.handle_seq < excluded.handle_seq";
-    sqlx::query(sql)
-        .bind(did_id)
-        .bind(handle)
-        .bind(&*event.source.0)
-        .bind(event.seq)
-        .execute(db)
-        .await?;
-    Ok(())
+    let active = row.try_get::<i64, _>(1)? != 0;
+    Ok(Account {
+        was_active: active,
+        active,
+        status: row.try_get(2)?,
+        status_origin: origin(3, 4)?,
+        handle: row.try_get(5)?,
+        handle_origin: origin(6, 7)?,
+        changed: false,
+    })
 }
 
-/// Marks a repository that has a state, unless the archive has what was missing: by rev, or, where not even that could
-/// be read, because this place of the stream was passed before.
-async fn desync(
-    db: &mut SqliteConnection,
-    partition: Partition,
-    event: &Desync,
-    did_id: i64,
-    now_us: i64,
-) -> Result<(), StoreError> {
-    let sql = "update repo set state = 1, reason = ?2, state_us = ?3 where did_id = ?1 and (?4 is null or rev < ?4) \
-         and not exists (select 1 from mark m where m.source = ?5 and m.part = ?6 and m.seq >= ?7)";
-    sqlx::query(sql)
-        .bind(did_id)
-        .bind(&event.reason)
-        .bind(now_us)
-        .bind(event.rev.map(|rev| rev.as_str().to_owned()))
-        .bind(&*event.source.0)
-        .bind(i64::from(partition))
-        .bind(event.seq)
-        .execute(db)
-        .await?;
+async fn write(c: &mut SqliteConnection, rows: &[(i64, Account)]) -> Result<(), sqlx::Error> {
+    let sql = bulk::values(
+        "insert or replace into account (did_id, active, status, status_source, status_seq, \
+         handle, handle_source, handle_seq) values ",
+        "(?,?,?,?,?,?,?,?)",
+        rows.len(),
+        "",
+    );
+    let mut query = sqlx::query(sql);
+    for (did_id, account) in rows {
+        let source = |o: &Origin| o.as_ref().map(|(source, _)| source.clone());
+        let seq = |o: &Origin| o.as_ref().map(|(_, seq)| *seq);
+        query = query
+            .bind(*did_id)
+            .bind(account.active)
+            .bind(account.status.as_deref())
+            .bind(source(&account.status_origin))
+            .bind(seq(&account.status_origin))
+            .bind(account.handle.as_deref())
+            .bind(source(&account.handle_origin))
+            .bind(seq(&account.handle_origin));
+    }
+    query.execute(c).await?;
     Ok(())
 }

@@ -1,0 +1,81 @@
+//! What the writer remembers of the database, to save reading it again. Always a copy: forgotten at any rollback.
+
+use std::collections::HashMap;
+
+use lru::LruCache;
+use sqlx::SqliteConnection;
+
+use super::generation;
+use super::intern::{self, Interner};
+use super::schema::GenerationTables;
+use super::standing::Standing;
+use crate::atproto::Tid;
+use crate::store::error::StoreError;
+use crate::store::rows::GenerationId;
+
+/// The writer's memory.
+pub(super) struct Memory {
+    partitions: u16,
+    /// Ids of names and records.
+    pub(super) intern: Interner,
+    /// The rev of an account's repository; `None` when it has no row.
+    pub(super) revs: LruCache<i64, Option<Tid>>,
+    standing: Option<Standing>,
+    generations: HashMap<GenerationId, GenerationTables>,
+}
+
+impl Memory {
+    pub(super) fn new(partitions: u16) -> Self {
+        Self {
+            partitions,
+            intern: Interner::new(),
+            revs: LruCache::new(intern::cache_entries()),
+            standing: None,
+            generations: HashMap::new(),
+        }
+    }
+
+    /// How many partitions there are.
+    pub(super) fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
+    /// Where the partitions stand.
+    pub(super) async fn standing(
+        &mut self,
+        c: &mut SqliteConnection,
+    ) -> Result<&mut Standing, sqlx::Error> {
+        let standing = match self.standing.take() {
+            Some(standing) => standing,
+            None => Standing::load(c, self.partitions).await?,
+        };
+        Ok(self.standing.insert(standing))
+    }
+
+    /// A generation's tables, beside the interner that rows need with them.
+    pub(super) async fn tables(
+        &mut self,
+        c: &mut SqliteConnection,
+        id: GenerationId,
+    ) -> Result<(&GenerationTables, &mut Interner), StoreError> {
+        let tables = match self.generations.remove(&id) {
+            Some(tables) => tables,
+            None => generation::load(c, id).await?,
+        };
+        let tables = self.generations.entry(id).or_insert(tables);
+        Ok((tables, &mut self.intern))
+    }
+
+    /// Remembers the tables of a generation that registered just now.
+    pub(super) fn learn(&mut self, tables: GenerationTables) {
+        self.generations.insert(tables.id, tables);
+    }
+
+    /// Drops everything, after a rollback.
+    pub(super) fn forget(&mut self) {
+        self.intern.forget();
+        self.revs.clear();
+        self.standing = None;
+        self.generations.clear();
+    }
+}

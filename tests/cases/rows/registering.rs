@@ -136,7 +136,7 @@ key = ["_uri"]
         "{error}"
     );
     assert_eq!(
-        bed.rows_in("sqlite_schema where name like '%one%'").await,
+        bed.rows_in("sqlite_schema where name like 'g%one%'").await,
         0
     );
     assert_eq!(bed.rows_in("generation where plugin = 'twins'").await, 0);

@@ -5,7 +5,7 @@
 //!
 //! Everywhere: `ok`, `loop`, `trap`, `recurse`, `grow-memory`, `grow-pages`, `flood-log`, `flood-log:N`, `long-log`,
 //! `flood-settings`, `flood-settings:N`, `slow-ms:N`, `static-state`. In `index` also `wrong-count`, `too-many-outcomes`
-//! and those of [`rows`]; in `handle` also those of [`answers`].
+//! and those of `rows`; in `handle` also those of `answers`.
 
 mod answers;
 mod harm;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use aviary::atproto::{AtUri, Cid, Did};
 use aviary::clock::Clock;
-use aviary::entry::{Entry, Source, partition_of};
+use aviary::entry::{Entry, Partition, Source, partition_of};
 use aviary::store::sqlite::{SqliteOptions, SqliteStore};
-use aviary::store::{ChangeState, FeedLimit, IndexUnit, Store, StoreError};
+use aviary::store::{ChangeState, FeedLimit, IndexUnit, Pos, Store, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
@@ -392,6 +392,32 @@ async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
     assert_eq!(feed.changes.len(), 1);
 }
 
+/// Record keys of account 1 that the feed shows after `at`, and where it ends.
+async fn seen_after(
+    store: &SqliteStore,
+    partition: Partition,
+    mut at: Pos,
+) -> (BTreeSet<String>, Pos) {
+    let mut seen = BTreeSet::new();
+    loop {
+        let batch = store
+            .changes_after(
+                partition,
+                at,
+                &|n| n == collection(0).as_str(),
+                at_most(300),
+            )
+            .await
+            .unwrap();
+        let mine = batch.changes.iter().filter(|c| c.did == did(1));
+        seen.extend(mine.map(|c| c.rkey.to_string()));
+        if batch.through == at {
+            return (seen, at);
+        }
+        at = batch.through;
+    }
+}
+
 #[tokio::test]
 async fn a_status_change_hides_an_account_and_redoes_its_records() {
     const RECORDS: usize = 600;
@@ -444,25 +470,7 @@ async fn a_status_change_hides_an_account_and_redoes_its_records() {
     let middle = store.heads().await.unwrap().partitions[usize::from(partition)].pos;
     assert_eq!(middle, head + 1);
     while store.redo_step().await.unwrap().more {}
-    let mut seen = BTreeSet::new();
-    let mut at = middle;
-    loop {
-        let batch = store
-            .changes_after(
-                partition,
-                at,
-                &|n| n == collection(0).as_str(),
-                at_most(300),
-            )
-            .await
-            .unwrap();
-        let mine = batch.changes.iter().filter(|c| c.did == did(1));
-        seen.extend(mine.map(|c| c.rkey.to_string()));
-        if batch.through == at {
-            break;
-        }
-        at = batch.through;
-    }
+    let (seen, at) = seen_after(&store, partition, middle).await;
     assert_eq!(seen.len(), RECORDS);
     assert!(at > middle + 1, "several steps");
     assert!(store.get_record(&uri).await.unwrap().is_some());

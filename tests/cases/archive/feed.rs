@@ -83,7 +83,7 @@ async fn run(dir: &TempDir, partitions: u16, world: &World, seed: u64) -> (Arc<S
             _ => feed.push(&archived),
         }
         if random.below(4) == 0 {
-            redo(&*store, &feed).await;
+            redo(&store, &feed).await;
         }
         left = &left[n..];
     }

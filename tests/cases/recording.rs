@@ -115,6 +115,28 @@ async fn every_record_of_the_small_recording_is_what_the_pds_says() {
     assert_eq!(visible, expected);
 }
 
+/// The larger recording, where the shared data is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_of_the_medium_recording_is_what_the_pds_says() {
+    let Some(recording) = Recording::shared("medium") else {
+        return;
+    };
+    let truth = recording.truth();
+    let dir = tempfile::tempdir().expect("a folder");
+    let host = replayed(&recording, dir.path()).await;
+    let expected: usize = truth
+        .values()
+        .flat_map(|a| a.collections.values())
+        .map(|c| c.len())
+        .sum();
+    assert_eq!(agrees(&host, &truth).await, expected);
+    assert!(
+        expected > 10_000,
+        "only {expected} records: not the recording we know"
+    );
+    assert_eq!(host.stop().await, Some(0));
+}
+
 /// The plugins' tables against the same truth, by rules that this test states for itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn plugin_tables_are_a_function_of_the_true_records() {

@@ -34,7 +34,7 @@ pub const DEFAULT_FILE: &str = "aviary.toml";
 pub struct Settings {
     /// Where everything durable is.
     pub store: StoreUrl,
-    /// Partitions of a store that is created now; an existing one keeps its own number.
+    /// Partitions of a store that is created now; an existing one must have been created with the same number.
     pub partitions: u16,
     /// Which collections the archive keeps.
     pub archive: ArchiveMode,

@@ -78,6 +78,16 @@ impl Pipeline {
         }
     }
 
+    /// Watches a task that belongs to this host: when it fails or panics, the host stops with that reason.
+    pub(super) fn watch<T, E>(&self, name: &str, task: JoinHandle<Result<T, E>>) -> JoinHandle<()>
+    where
+        T: Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+    {
+        let (failure, failed) = (Arc::clone(&self.failure), self.failed.clone());
+        tokio::spawn(watch_over(name.to_owned(), task, failure, failed))
+    }
+
     /// Archives what is queued, lets every consumer reach the head, and ends. `stop_now`: a second signal.
     ///
     /// # Errors
@@ -120,14 +130,14 @@ impl Pipeline {
     }
 }
 
-async fn watch_over(
+async fn watch_over<T, E: std::fmt::Display>(
     name: String,
-    task: JoinHandle<Result<(), StoreError>>,
+    task: JoinHandle<Result<T, E>>,
     failure: Arc<Mutex<Option<String>>>,
     failed: CancellationToken,
 ) {
     let reason = match task.await {
-        Ok(Ok(())) => return,
+        Ok(Ok(_)) => return,
         Ok(Err(error)) => format!("the {name} stopped: {error}"),
         Err(error) => format!("the {name} stopped: {error}"),
     };

@@ -102,16 +102,9 @@ async fn follow(
         cursor,
     );
     let options = RelayOptions::new(settings.relay.as_str(), &source.0);
-    let (counters, failed) = (Arc::clone(&parts.counters), pipeline.failed.clone());
-    Ok(tokio::spawn(async move {
-        let ended = run_relay(options, intake, &counters, stop.clone()).await;
-        if let Err(error) = ended
-            && !stop.is_cancelled()
-        {
-            tracing::error!(%error, "app.ingest_failed: the relay is not followed any more");
-            failed.cancel();
-        }
-    }))
+    let counters = Arc::clone(&parts.counters);
+    let task = tokio::spawn(async move { run_relay(options, intake, &counters, stop).await });
+    Ok(pipeline.watch("ingest", task))
 }
 
 fn serve_parts(

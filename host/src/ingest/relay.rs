@@ -252,3 +252,21 @@ async fn next(socket: &mut Socket, stop: impl Future<Output = ()>) -> Heard {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upstream_without_tls_is_a_lost_connection() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("wss://localhost:{}", listener.local_addr().unwrap().port());
+        let hang_up = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+        let options = RelayOptions::new(&url, &url);
+        let tried = connect(&options, None, &CancellationToken::new())
+            .await
+            .unwrap();
+        assert!(matches!(tried, Err(End::Lost(_))));
+        hang_up.await.unwrap();
+    }
+}

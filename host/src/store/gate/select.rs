@@ -175,15 +175,7 @@ impl Compiler<'_> {
         }
         let limit = self.limit_sql(limit)?;
         self.note_bounds(!has_source || (limit.is_set && (!core.aggregate || core.has_keys)));
-        let forms = self.forms(&core.outs, want);
-        let rendered: Vec<String> = core
-            .outs
-            .iter()
-            .zip(&forms)
-            .map(|(o, id)| self.fit(&o.value, *id))
-            .collect();
-        let order = self.order_sql(&terms, &rendered);
-        Ok(self.render(&core, &forms, &order, &limit.sql))
+        Ok(self.ordered(&core, &terms, &limit.sql, want))
     }
 
     /// Sorts and cuts the rows of a whole query.
@@ -199,6 +191,17 @@ impl Compiler<'_> {
         let terms = terms(self, &core.outs)?;
         let Limit { sql: limit, .. } = self.limit_sql(limit)?;
         self.levels.pop();
+        Ok(self.ordered(&core, &terms, &limit, want))
+    }
+
+    /// Renders a SELECT with the forms that its reader wants, sorted and cut.
+    fn ordered(
+        &mut self,
+        core: &Core,
+        terms: &[super::order::Term],
+        limit: &str,
+        want: &Want,
+    ) -> Rowset {
         let forms = self.forms(&core.outs, want);
         let rendered: Vec<String> = core
             .outs
@@ -206,8 +209,8 @@ impl Compiler<'_> {
             .zip(&forms)
             .map(|(o, id)| self.fit(&o.value, *id))
             .collect();
-        let order = self.order_sql(&terms, &rendered);
-        Ok(self.render(&core, &forms, &order, &limit))
+        let order = self.order_sql(terms, &rendered);
+        self.render(core, &forms, &order, limit)
     }
 
     /// `select * from (…)`; its source is in the innermost scope afterwards.

@@ -2,12 +2,17 @@
 //!
 //! Guarantees: what is started here is ended here; a part that fails takes the host down loudly and loses nothing.
 
+mod backfill;
 mod check;
+mod follow;
+mod gaps;
 mod health;
 mod identities;
+mod ingest;
 mod methods;
 mod parts;
 mod pipeline;
+mod pulse;
 mod replay;
 mod serve;
 mod usage;
@@ -20,6 +25,9 @@ use aviary_manifest::Manifest;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+pub use backfill::{
+    BackfillOptions, BackfillProgress, BackfillReport, BackfillTarget, FailingRepo, backfill,
+};
 pub use check::check_plugin;
 pub use replay::replay;
 pub use serve::serve;
@@ -67,10 +75,16 @@ pub struct ReplayProgress {
 pub struct ReplaySummary {
     /// Frames read.
     pub events: u64,
+    /// Commits proven by tree, signature and chain.
+    pub verified: u64,
+    /// Frames held until their account's key was known.
+    pub held: u64,
     /// Wanted operations handed on.
     pub ops: u64,
     /// Record operations archived.
     pub records: u64,
+    /// Repositories in which a hole or a failed proof was met: what the store has of them may be stale.
+    pub desynchronized: u64,
     /// Rows written by plugins.
     pub rows: u64,
     /// Dead letters, the host's and the plugins'.

@@ -3,6 +3,7 @@
 //! Guarantees: answers go to standard output, everything else to standard error; exit codes are those of
 //! [`ExitCode`]. Holds no logic of the host: a command reads settings, calls [`crate::app`] and prints.
 
+mod backfill;
 mod config;
 mod plugin;
 mod replay;
@@ -34,6 +35,8 @@ enum Command {
     Serve(serve::Serve),
     /// Index a file of recorded frames at full speed
     Replay(replay::Replay),
+    /// Fetch whole repositories: what was written before this host followed the relay
+    Backfill(backfill::Backfill),
     /// Look at plugins without running them
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -109,6 +112,7 @@ impl Cli {
         let flags = match &self.command {
             Command::Serve(command) => command.flags(),
             Command::Replay(command) => command.flags(),
+            Command::Backfill(command) => command.flags(),
             Command::Plugin(command) => command.flags(),
             Command::Config(command) => command.flags(),
         };
@@ -121,6 +125,7 @@ impl Cli {
             match self.command {
                 Command::Serve(command) => command.run(loaded.settings).await,
                 Command::Replay(command) => command.run(loaded.settings).await,
+                Command::Backfill(command) => command.run(loaded.settings).await,
                 Command::Plugin(command) => command.run(loaded.settings).await,
                 Command::Config(_) => config::run(&loaded),
             }
@@ -159,6 +164,10 @@ mod tests {
             "[::1]:1",
             "--relay",
             "ws://r",
+            "--source",
+            "jetstream",
+            "--jetstream",
+            "ws://j",
             "--no-ingest",
         ]);
         let Command::Serve(serve) = cli.unwrap().command else {
@@ -173,6 +182,8 @@ mod tests {
         assert_eq!(settings.archive.word(), "all");
         assert_eq!(settings.plugins_dir, PathBuf::from("p"));
         assert_eq!(settings.serve.listen.port(), 1);
-        assert_eq!(settings.ingest.relay.as_str(), "ws://r");
+        assert_eq!(settings.ingest.relay.first().as_str(), "ws://r");
+        assert_eq!(settings.ingest.source.word(), "jetstream");
+        assert_eq!(settings.ingest.jetstream.first().as_str(), "ws://j");
     }
 }

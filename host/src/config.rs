@@ -4,6 +4,7 @@
 //! that nobody reads is an error that names its place and the nearest known name; what is shown has its secrets
 //! replaced. Does not look at the network, the store or the plugins. `docs/OPERATING.md` is the page for operators.
 
+mod allowed;
 mod environment;
 mod error;
 mod file;
@@ -13,16 +14,21 @@ mod plugins;
 mod show;
 mod suggest;
 mod types;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use allowed::AllowedHosts;
 pub use error::ConfigError;
 pub use layers::{Flags, Origin};
 pub use plugins::PluginSettings;
-pub use types::{ArchiveMode, LogFormat, RelayUrl, StartAt, StoreUrl};
+pub use types::{
+    ArchiveMode, BackfillMode, LogFormat, RelayUrl, ServerUrl, StartAt, StoreUrl, VerifyMode,
+};
+pub use upstream::{SampleShare, SourceKind, StreamUrls};
 
 use layers::Layers;
 
@@ -44,6 +50,10 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// The upstream.
     pub ingest: IngestSettings,
+    /// Keys and names of accounts.
+    pub identity: IdentitySettings,
+    /// Outbound requests.
+    pub net: NetSettings,
     /// The XRPC server.
     pub serve: ServeSettings,
     /// The log.
@@ -57,10 +67,36 @@ pub struct Settings {
 /// The upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngestSettings {
-    /// Whose stream is followed.
-    pub relay: RelayUrl,
+    /// What kind of stream is followed.
+    pub source: SourceKind,
+    /// Relays whose stream is followed; the first one lists and gives repositories, whatever the source.
+    pub relay: StreamUrls,
+    /// Jetstreams that are followed.
+    pub jetstream: StreamUrls,
+    /// How much of a Jetstream is held against the accounts' own hosts.
+    pub jetstream_verify: SampleShare,
     /// Where a source without a saved cursor is begun.
     pub start: StartAt,
+    /// How far events are proven.
+    pub verify: VerifyMode,
+    /// Whether what was written before is fetched without being asked.
+    pub backfill: BackfillMode,
+}
+
+/// Keys and names of accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentitySettings {
+    /// The directory of `did:plc`.
+    pub plc: ServerUrl,
+    /// The server that is asked about handles below `.test`.
+    pub test_handles_via: Option<ServerUrl>,
+}
+
+/// Outbound requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetSettings {
+    /// Hosts for which `http` and private addresses are right.
+    pub allow: AllowedHosts,
 }
 
 /// The XRPC server.
@@ -176,9 +212,16 @@ fn typed(
         )?,
         plugins_dir: path(&keys::PLUGINS_DIR)?,
         cache_dir: path(&keys::CACHE_DIR)?,
-        ingest: IngestSettings {
-            relay: layers.checked(&keys::RELAY, RelayUrl::parse)?,
-            start: layers.parsed(&keys::START, "\"now\" or \"oldest\"", StartAt::from_word)?,
+        ingest: ingest(layers)?,
+        identity: IdentitySettings {
+            plc: layers.checked(&keys::PLC, ServerUrl::parse)?,
+            test_handles_via: layers.checked(&keys::TEST_HANDLES_VIA, |text| {
+                let named = Some(text).filter(|t| !t.is_empty());
+                named.map(ServerUrl::parse).transpose()
+            })?,
+        },
+        net: NetSettings {
+            allow: layers.checked(&keys::NET_ALLOW, AllowedHosts::parse)?,
         },
         serve: ServeSettings {
             listen: layers.parsed(
@@ -204,6 +247,34 @@ fn typed(
             drain: Duration::from_millis(at_least_one(&keys::DRAIN_MS)?),
         },
         plugins,
+    })
+}
+
+fn ingest(layers: &Layers) -> Result<IngestSettings, ConfigError> {
+    Ok(IngestSettings {
+        source: layers.parsed(
+            &keys::SOURCE,
+            "\"relay\" or \"jetstream\"",
+            SourceKind::from_word,
+        )?,
+        relay: layers.checked(&keys::RELAY, StreamUrls::parse)?,
+        jetstream: layers.checked(&keys::JETSTREAM, StreamUrls::parse)?,
+        jetstream_verify: layers.parsed(
+            &keys::JETSTREAM_VERIFY,
+            "\"none\", \"sample:N%\" with N from 1 to 99, or \"all\"",
+            SampleShare::from_word,
+        )?,
+        start: layers.parsed(&keys::START, "\"now\" or \"oldest\"", StartAt::from_word)?,
+        verify: layers.parsed(
+            &keys::VERIFY,
+            "\"full\" or \"hashes\"",
+            VerifyMode::from_word,
+        )?,
+        backfill: layers.parsed(
+            &keys::BACKFILL,
+            "\"off\" or \"auto\"",
+            BackfillMode::from_word,
+        )?,
     })
 }
 

@@ -15,7 +15,6 @@ mod consumer;
 mod effects;
 mod prepare;
 mod quarantine;
-mod retry;
 mod status;
 
 pub use archiver::Archiver;

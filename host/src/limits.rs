@@ -22,10 +22,119 @@ pub const CBOR_DEPTH_MAX: usize = 32;
 pub const CBOR_CONTAINER_LEN_MAX: u64 = 131_072;
 /// Elements of one CBOR item in all (ours: a frame's `ops` and a record's arrays fit, a bomb of many does not).
 pub const CBOR_ITEMS_MAX: usize = 1_000_000;
+/// A key of a repository's tree (bytes) (ours: a collection and a record key take 830). A longer one refuses the tree.
+pub const MST_KEY_BYTES_MAX: usize = 1_024;
+/// Entries of one tree node (ours: four are usual, hundreds take chosen keys). More refuse the tree.
+pub const MST_NODE_ENTRIES_MAX: usize = 1_024;
+/// Nodes from a tree's root down to a leaf (ours: one more takes 2^64 hashes to find a key for). More refuse the tree.
+pub const MST_DEPTH_MAX: usize = 32;
+/// Nodes that one walk over a tree reads (ours: some 30 million records). More end the walk.
+pub const MST_WALK_NODES_MAX: u64 = 10_000_000;
 /// A DID (bytes) \[DID\].
 pub const DID_BYTES_MAX: usize = 2_048;
+/// A handle (bytes) \[handle\].
+pub const HANDLE_BYTES_MAX: usize = 253;
+/// One label of a handle (bytes) \[handle\].
+pub const HANDLE_LABEL_BYTES_MAX: usize = 63;
+/// A DID document (bytes) (ours: a directory's are below 4 KB). A larger one is refused.
+pub const DID_DOCUMENT_BYTES_MAX: usize = 64 << 10;
+/// Names, keys and services, each, of one DID document (ours: a directory allows ten). More refuse the document.
+pub const DID_DOCUMENT_ITEMS_MAX: usize = 100;
 /// A record key (bytes) \[record key\].
 pub const RKEY_BYTES_MAX: usize = 512;
+
+/// How far a commit's rev may be ahead of our clock (ms) \[sync: "a few minutes"\]. Further rejects the commit.
+pub const REV_AHEAD_MS_MAX: i64 = 300_000;
+/// A step of an upstream's numbers that counts as lost events (ours: relays leave small gaps).
+pub const SEQ_JUMP_MAX: i64 = 1_000;
+/// Lanes that events go through side by side (ours: one for each core up to this).
+pub const LANES_MAX: usize = 64;
+/// Events waiting in one lane (ours). Full: the socket read waits.
+pub const LANE_ITEMS_MAX: usize = 512;
+/// Answers about identities that wait for one lane (ours). Full: look-ups wait.
+pub const LANE_ANSWERS_MAX: usize = 64;
+/// Bytes of messages waiting or held in all lanes (ours). Full: the socket read waits.
+pub const LANES_BYTES_MAX: usize = 32 << 20;
+/// Chains that one lane remembers beyond those in flight (ours: some 200 bytes each).
+pub const LANE_CHAINS_MAX: usize = 65_536;
+/// Followed repositories read at once at the start (ours).
+pub const FOLLOWED_PAGE_ROWS: usize = 10_000;
+/// Commits of one repository that wait while it is fetched (ours). More: it is fetched once more.
+pub const RESYNC_BUFFER_REPO_COMMITS_MAX: usize = 256;
+/// Commits of all repositories of one lane that wait (ours).
+pub const RESYNC_BUFFER_COMMITS_MAX: usize = 8_192;
+/// Bytes of them (ours).
+pub const RESYNC_BUFFER_BYTES_MAX: usize = 8 << 20;
+/// How long an event waits for an identity that cannot be looked up (ms) (ours). Then its repository is marked.
+pub const IDENTITY_HOLD_MS_MAX: u64 = 600_000;
+/// Wait between two look-ups of an identity that events wait for (ms) (ours). Doubled up to the next.
+pub const IDENTITY_RETRY_MS_MIN: u64 = 500;
+/// See [`IDENTITY_RETRY_MS_MIN`].
+pub const IDENTITY_RETRY_MS_MAX: u64 = 15_000;
+
+/// Repositories fetched at once (ours: each costs its CAR's index and one connection).
+pub const RESYNCS_AT_ONCE_MAX: usize = 8;
+/// Repositories that wait for a fetch and are read from the store at once (ours).
+pub const BROKEN_PAGE_ROWS: usize = 256;
+/// Time between two looks for work (ms) (ours). Marked repositories are looked at when they are marked.
+pub const RESYNC_LOOK_MS: u64 = 1_000;
+/// Time between two looks whether the archive has what was handed on (ms) (ours).
+pub const RESYNC_SETTLE_MS: u64 = 10;
+/// How long the archive gets to have it (ms) (ours: an account that breaks again meanwhile holds a place that long).
+/// Then it is begun anew.
+pub const RESYNC_SETTLE_MS_MAX: u64 = 5_000;
+/// Wait before a repository that was fetched is fetched once more (ms) (ours). Doubled up to the next.
+pub const RESYNC_AGAIN_MS: u64 = 1_000;
+/// See [`RESYNC_AGAIN_MS`].
+pub const RESYNC_AGAIN_MS_MAX: u64 = 600_000;
+/// Wait after a fetch that failed (ms) (ours). Doubled up to the longest.
+pub const RESYNC_RETRY_MS: u64 = 2_000;
+/// Wait after a fetch that will not work soon, such as of an account that is gone (ms) (ours). Doubled up to the longest.
+pub const RESYNC_REFUSED_MS: u64 = 60_000;
+/// The longest wait between two fetches of one repository (ms) (ours).
+pub const RESYNC_RETRY_MS_MAX: u64 = 3_600_000;
+/// Accounts that came back and are fetched at once (ours). More wait for their turn.
+pub const RETURNED_ACCOUNTS_MAX: usize = 1_024;
+/// A repository's CAR (bytes) (ours: the largest known ones are below).
+pub const REPO_BYTES_MAX: u64 = 2 << 30;
+/// Blocks of a repository's CAR (ours: some 60 bytes of memory each).
+pub const REPO_BLOCKS_MAX: usize = 4_000_000;
+/// What of a repository's CAR is kept in memory; more goes to a nameless file (bytes) (ours).
+pub const REPO_MEMORY_BYTES_MAX: usize = 8 << 20;
+/// How long a host may take to begin with a repository (ms) (ours).
+pub const REPO_HEAD_MS_MAX: u64 = 30_000;
+/// How long a host may pause within a repository (ms) (ours).
+pub const REPO_IDLE_MS_MAX: u64 = 15_000;
+/// The slowest that a repository may come (bytes/s) (ours: a slow line gives ten times that).
+pub const REPO_BYTES_PER_S_MIN: u64 = 32 << 10;
+/// How long a repository may take in all (ms) (ours: with the waits after a failure, a hostile one holds a worker for a
+/// twelfth of the time).
+pub const REPO_MS_MAX: u64 = 300_000;
+/// Operations in one chunk of a snapshot (ours: one guest batch).
+pub const SNAPSHOT_OPS_MAX: usize = 256;
+/// Bytes of records in one chunk of a snapshot (ours).
+pub const SNAPSHOT_BYTES_MAX: usize = 1 << 20;
+/// Archived records read at once while they are compared (ours).
+pub const SNAPSHOT_PAGE_ROWS: usize = 1_000;
+
+/// Repositories on one page of a list \[sync: at most 1,000\].
+pub const LISTING_PAGE_ROWS: usize = 1_000;
+/// One page of a list of repositories (bytes) (ours: 1,000 of them with long DIDs).
+pub const LISTING_BYTES_MAX: usize = 4 << 20;
+/// How long one page may take (ms) (ours).
+pub const LISTING_MS_MAX: u64 = 60_000;
+/// How long the stream gets to bring what a list already shows (ms) (ours).
+pub const SWEEP_SETTLE_MS: u64 = 2_000;
+/// Time between two looks for accounts that are said to be deleted (ms) (ours).
+pub const ERASURE_LOOK_MS: u64 = 30_000;
+/// The same while an account was just said to be (ms) (ours), and how many such looks there are.
+pub const ERASURE_SOON_MS: u64 = 500;
+/// See [`ERASURE_SOON_MS`].
+pub const ERASURE_LOOKS_SOON: u32 = 20;
+/// A host's word about one account (bytes) (ours).
+pub const STATUS_BYTES_MAX: usize = 16 << 10;
+/// How long a host may take for it (ms) (ours).
+pub const STATUS_MS_MAX: u64 = 15_000;
 
 /// Entries waiting in the in-memory queue (ours: some seconds of the whole network). Full: the socket read waits.
 pub const QUEUE_ENTRIES_MAX: usize = 8_192;
@@ -123,6 +232,56 @@ pub const REQUESTS_AT_ONCE_MAX: usize = 256;
 /// `listRecords` page \[com.atproto.repo.listRecords\].
 pub const LIST_RECORDS_MAX: usize = 100;
 
+/// Redirects that are followed where any are (ours). One more is an error.
+pub const NET_REDIRECTS_MAX: u8 = 3;
+/// Requests to one host at once (ours: a directory that answers in 50 ms gives 300 documents a second). More wait.
+pub const NET_HOST_REQUESTS_MAX: usize = 16;
+/// Requests at once (ours). More wait.
+pub const NET_REQUESTS_MAX: usize = 64;
+/// Hosts with requests under way, waiting or put off (ours: some hundred bytes each). More are refused for now.
+pub const NET_HOSTS_MAX: usize = 4_096;
+/// Idle connections kept for each host (ours).
+pub const NET_IDLE_CONNECTIONS_MAX: usize = 8;
+/// How long an idle connection is kept (ms) (ours).
+pub const NET_IDLE_MS: u64 = 30_000;
+/// Time to connect, TLS included (ms) (ours).
+pub const NET_CONNECT_MS: u64 = 5_000;
+/// Lines of an answer's head (ours: real ones have some twenty). More are refused.
+pub const NET_HEADERS_MAX: usize = 64;
+/// An answer's head (bytes) (ours). A larger one is refused.
+pub const NET_HEAD_BYTES_MAX: usize = 16 << 10;
+/// What is read of an error's body, for its message (bytes) (ours).
+pub const NET_ERROR_BODY_BYTES_MAX: usize = 512;
+/// The longest `Retry-After` that is heeded (ms) (ours: an hour's pause would outlast the trouble).
+pub const NET_RETRY_AFTER_MS_MAX: u64 = 600_000;
+/// Addresses of one name that are tried (ours).
+pub const NET_ADDRESSES_MAX: usize = 16;
+
+/// Time of one look-up of a DID document, or of a handle at its web site (ms) (ours: below a request's time).
+pub const IDENTITY_LOOKUP_MS: u64 = 6_000;
+/// Time of one look-up of a handle in DNS (ms) (ours: with the web site's it stays below a request's time).
+pub const HANDLE_DNS_MS: u64 = 3_000;
+/// All cached identities (bytes) (ours: about 50,000 of usual size).
+pub const IDENTITY_CACHE_BYTES_MAX: u64 = 64 << 20;
+/// How long an identity counts as fresh (ms) (ours: `#identity` and failed signatures ask again sooner).
+pub const IDENTITY_FRESH_MS: i64 = 6 * 3_600_000;
+/// How long an identity may be served while its directory does not answer (ms) (ours: a relay's replay window).
+pub const IDENTITY_STALE_MS: i64 = 72 * 3_600_000;
+/// How long "there is no such identity" is kept (ms) (ours).
+pub const IDENTITY_NEGATIVE_MS: i64 = 120_000;
+/// How long a directory that did not answer is not asked again for the same DID (ms) (ours).
+pub const IDENTITY_TROUBLE_MS: i64 = 5_000;
+/// Least time between two look-ups of one DID by `refresh` (ms) (ours: one bad signer costs six requests a minute).
+pub const IDENTITY_REFRESH_MS: i64 = 10_000;
+/// Least time between two look-ups of one DID after `purge` (ms) (ours: `#identity` events come in bursts).
+pub const IDENTITY_PURGE_MS: i64 = 1_000;
+/// Cached handles (ours: some 200 bytes each).
+pub const HANDLE_CACHE_ENTRIES: u64 = 20_000;
+/// How long a handle's DID is kept (ms) (ours).
+pub const HANDLE_FRESH_MS: i64 = 600_000;
+/// TXT records of one name that are looked at (ours).
+pub const TXT_RECORDS_MAX: usize = 64;
+
 /// Silence after which a ping is sent (ms) (ours).
 pub const PING_AFTER_MS: u64 = 30_000;
 /// Silence, pongs included, after which a connection counts as dead (ms) (ours).
@@ -131,6 +290,65 @@ pub const READ_DEADLINE_MS: u64 = 75_000;
 pub const RECONNECT_MIN_MS: u64 = 250;
 /// See [`RECONNECT_MIN_MS`].
 pub const RECONNECT_MAX_MS: u64 = 30_000;
+/// Addresses of one kind of source (ours: a few stand in for each other).
+pub const SOURCES_MAX: usize = 8;
+/// Tries of one source in a row without an event, when there are others (ours: with the waits some ten seconds). Then
+/// the next is tried.
+pub const SOURCE_TRIES_MAX: u32 = 5;
+/// Operations of a Jetstream that are proven at once (ours: one small request each).
+pub const JETSTREAM_PROOFS_AT_ONCE_MAX: usize = 16;
+/// How long one proof may take, look-ups included (ms) (ours). Then the operation stays unproven.
+pub const JETSTREAM_PROOF_MS_MAX: u64 = 8_000;
+/// How long an operation waits until its proof can be begun (ms) (ours). Then it stays unproven, and no other waits until
+/// something was proven.
+pub const JETSTREAM_PROOF_WAIT_MS: u64 = 2_000;
+/// Entries that wait behind proofs (ours). Full: the socket read waits.
+pub const JETSTREAM_HELD_MAX: usize = 4_096;
+/// Bytes of them (ours). Full: the socket read waits.
+pub const JETSTREAM_HELD_BYTES_MAX: usize = 8 << 20;
+/// How far the next Jetstream goes back behind the one before it (us) (ours: each stamps events by its own clock; below
+/// [`JETSTREAM_GAP_US`], or a young stream would look like a gap).
+pub const JETSTREAM_SUBSTITUTE_REWIND_US: i64 = 30_000_000;
+/// Time for which events may come without the saved cursor moving (us) (ours: a resync's settling is shorter). Then the
+/// stream is called stalled.
+pub const STREAM_STALL_US: i64 = 300_000_000;
+/// Silence after which a connected stream is called quiet (us) (ours).
+pub const STREAM_QUIET_US: i64 = 60_000_000;
+/// Mean age of events from which a stream is called catching up (us) (ours: clocks and relays differ by seconds).
+pub const STREAM_BEHIND_US: i64 = 60_000_000;
+/// Time between two looks at the saved cursor (ms) (ours).
+pub const STREAM_LOOK_MS: u64 = 1_000;
+/// Collections whose rate is known (ours: some 100 bytes each).
+pub const RATES_MAX: usize = 1_024;
+/// Longest interval that counts into a collection's rate (us) (ours: a day).
+pub const RATE_INTERVAL_US_MAX: i64 = 86_400_000_000;
+/// Events that tell a collection's rate (ours).
+pub const RATE_EVENTS_MIN: u64 = 10;
+/// Intervals without an event after which a collection is called quiet (ours: by chance once in 10^8 times).
+pub const RATE_QUIET_INTERVALS: f64 = 20.0;
+/// Least time without an event after which it is (us) (ours).
+pub const RATE_QUIET_US_MIN: i64 = 600_000_000;
+/// A message of a Jetstream, unpacked (bytes) (ours: a record of the greatest size fits as JSON). A larger one is asked
+/// not to be sent, and is refused.
+pub const JETSTREAM_MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// How far a reconnect to a Jetstream goes back (us) (ours: its times are not quite in the order of its events).
+pub const JETSTREAM_REWIND_US: i64 = 5_000_000;
+/// How far a Jetstream's event may lie ahead of our clock (us) (ours: clocks differ). More refuses the message.
+pub const JETSTREAM_AHEAD_US_MAX: i64 = 300_000_000;
+/// Time between the cursor and the first event that is never called a gap (us) (ours: quiet moments are ordinary).
+pub const JETSTREAM_GAP_US: i64 = 60_000_000;
+/// Mean times between events after which a silence is called a gap (ours: by chance once in 10^8 times).
+pub const JETSTREAM_GAP_PACES: f64 = 20.0;
+/// Events that tell a Jetstream's pace when it is not known (ours).
+pub const JETSTREAM_PACE_EVENTS: i64 = 50;
+/// First and longest step over a message that is too large (us) (ours). Doubled.
+pub const JETSTREAM_PASS_MIN_US: i64 = 1_000;
+/// See [`JETSTREAM_PASS_MIN_US`].
+pub const JETSTREAM_PASS_MAX_US: i64 = 60_000_000;
+/// Collections that a Jetstream lets one connection name \[Jetstream\]. More are asked for as all.
+pub const JETSTREAM_COLLECTIONS_MAX: usize = 100;
+/// Collections named in a Jetstream's address (ours: addresses have bounds too). More go in a first message.
+pub const JETSTREAM_QUERY_COLLECTIONS_MAX: usize = 20;
 /// How long a stop may drain before it gives up with a non-zero exit (ms) (ours).
 pub const DRAIN_MS_MAX: u64 = 30_000;
 /// Entries of each interning cache (ours: about 100 bytes each).

@@ -9,6 +9,7 @@ mod health;
 mod layers;
 mod lexicons;
 mod methods;
+mod metrics;
 mod overview;
 mod repo;
 mod xrpc;
@@ -23,11 +24,12 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 pub use error::XrpcError;
-pub use health::{Health, HealthProvider, PluginHealth};
+pub use health::{Health, HealthProvider, PluginHealth, RepoHealth, StreamHealth};
 pub use lexicons::{CORE_LEXICONS, core_catalog};
 pub use methods::{MethodHost, MethodRequest, MethodResponse, Payload};
 
 use crate::atproto::lexicon::Catalog;
+use crate::identity::Identities;
 use crate::store::Store;
 use crate::telemetry::Counters;
 
@@ -40,6 +42,8 @@ pub struct ServeParts {
     pub catalog: Arc<Catalog>,
     /// The loaded plugins' methods.
     pub methods: Arc<dyn MethodHost>,
+    /// Whose a handle is; without it a repository is named by its DID alone.
+    pub identities: Option<Arc<Identities>>,
     /// The host's figures.
     pub health: HealthProvider,
     /// For `/metrics`; requests are counted here.
@@ -61,7 +65,7 @@ pub struct Bounds {
 pub fn router(parts: ServeParts) -> Router {
     let routes = Router::new()
         .route("/", get(overview::page))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/xrpc/_health", get(health::health))
         .route("/xrpc/{nsid}", any(xrpc::dispatch))
         .fallback(error::no_such_path)

@@ -13,7 +13,9 @@ pub mod archive;
 pub mod error;
 pub mod feed;
 pub mod gate;
+pub mod partial;
 pub mod read;
+pub(crate) mod retry;
 pub mod rows;
 pub mod sqlite;
 
@@ -21,7 +23,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use archive::{ArchiveUnit, Archived, Heads, PartitionHead, RecordRow, RedoStep, RepoPage};
+pub use archive::{
+    AccountRow, ArchiveUnit, Archived, ArchivedRecord, BackfillJob, BrokenRepo, Heads,
+    PartitionHead, RecordRow, RedoStep, RepoCounts, RepoPage, RepoState, RepoStatus,
+};
 pub use error::StoreError;
 pub use feed::{Change, ChangeState, Feed, FeedBatch, FeedLimit, Pos, Wants};
 pub use read::{Param, ReadPage, ReadSession};
@@ -51,6 +56,55 @@ pub trait Store: Send + Sync + 'static {
     /// One step of pending `redo` work (accounts that changed visibility): moves up to
     /// [`crate::limits::REDO_RECORDS_PER_STEP`] records to a new pos.
     async fn redo_step(&self) -> Result<RedoStep, StoreError>;
+
+    /// One step of pending erasures (accounts whose deletion was confirmed): turns up to
+    /// [`crate::limits::REDO_RECORDS_PER_STEP`] records into tombstones at a new pos, so that every consumer lets go
+    /// of them; the last step removes what is left of the account outside the archive.
+    async fn erase_step(&self) -> Result<RedoStep, StoreError>;
+
+    /// Where the chains of these repositories stand, in the order asked for; `None` for those that are not followed.
+    async fn repo_states(&self, dids: &[Did]) -> Result<Vec<Option<RepoState>>, StoreError>;
+
+    /// A page of the followed repositories by their number in this store, `after` excluded: start with 0.
+    async fn followed(&self, after: i64, limit: usize) -> Result<Vec<(i64, Did)>, StoreError>;
+
+    /// A page of the repositories of active accounts that are not synchronized, by their number in this store, `after`
+    /// excluded.
+    async fn broken_repos(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, BrokenRepo)>, StoreError>;
+
+    /// How many followed repositories are in which state.
+    async fn repo_counts(&self) -> Result<RepoCounts, StoreError>;
+
+    /// The collections of which the archive has live records of an account, hidden or not.
+    async fn archived_collections(&self, did: &Did) -> Result<Vec<Nsid>, StoreError>;
+
+    /// A page of an account's live records of a collection by record key in byte order, `after` excluded, hidden or
+    /// not.
+    async fn archived_records(
+        &self,
+        did: &Did,
+        collection: &Nsid,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedRecord>, StoreError>;
+
+    /// What upstream told of an account; `None` when it never did.
+    async fn account(&self, did: &Did) -> Result<Option<AccountRow>, StoreError>;
+
+    /// A page of the accounts that upstream calls deleted, of which something is here and that are not erased, by their
+    /// number in this store.
+    async fn deleted_accounts(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, AccountRow)>, StoreError>;
+
+    /// Every backfill that was ever begun.
+    async fn backfill_jobs(&self) -> Result<Vec<BackfillJob>, StoreError>;
 
     /// Changes of one partition after `after`, never cut inside a pos: the latest state of each record only.
     /// `through` in the answer is the last pos that the answer covers, also when nothing in it was wanted.

@@ -9,3 +9,4 @@ mod prometheus;
 
 pub use counters::{Counter, Counters, Kind, Snapshot};
 pub use log::{TelemetryError, init};
+pub use prometheus::Page;

@@ -6,16 +6,30 @@
     reason = "a case that cannot go on fails"
 )]
 
+mod adversary;
 mod architecture;
 mod archive;
+mod backfill;
 mod car;
 mod cbor;
 mod component;
 mod components;
 mod crash;
+mod crypto;
+mod describe;
+mod did_document;
+mod failover;
 mod frame;
+mod fuzz_corpus;
 mod gate;
+mod identity;
+mod jetstream;
 mod lexicon;
+mod metrics;
+mod mst;
+mod net;
+mod oracle;
+mod proof;
 mod recording;
 mod replay;
 mod rows;

@@ -5,16 +5,34 @@ use std::collections::BTreeSet;
 use aviary_tests::recording::{Recording, Truth};
 use aviary_tests::{HostProcess, dump, host, http, place};
 
-/// Replays with every collection archived and answers from the store alone.
+/// Commits among frames: nearly every header of one is these bytes, and a recording has no other form.
+fn commits(frames: &[u8]) -> usize {
+    const HEADER: &[u8] = b"\xa2\x61t\x67#commit\x62op\x01";
+    let mut rest = frames;
+    let mut count = 0;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let (frame, after) = after.split_at(u32::from_be_bytes(*length) as usize);
+        count += usize::from(frame.starts_with(HEADER));
+        rest = after;
+    }
+    count
+}
+
+/// Replays with every collection archived and every commit proven, and answers from the store alone.
 async fn replayed(recording: &Recording, dir: &std::path::Path) -> HostProcess {
     let frames = recording.frames_file(dir);
     let plugins = place::plugins_dir(&["statusphere", "posts", "likes"]);
     let plugins_dir = plugins.path().to_str().expect("utf-8");
     let store = "sqlite://store.db";
     let frames = frames.to_str().expect("utf-8");
+    let identities = dir.join("plc.json");
+    let plc = serde_json::to_vec(&recording.plc()).expect("JSON");
+    std::fs::write(&identities, plc).expect("a file");
     let args = [
         "replay",
         frames,
+        "--identities",
+        identities.to_str().expect("utf-8"),
         "--store",
         store,
         "--archive",
@@ -39,6 +57,8 @@ async fn replayed(recording: &Recording, dir: &std::path::Path) -> HostProcess {
         serde_json::json!({}),
         "a real network's frames were refused"
     );
+    assert_eq!(summary["verified"], commits(&recording.frames()));
+    assert_eq!(summary["desynchronized"], 0);
     HostProcess::serve(
         &["--no-ingest", "--store", store, "--plugins", plugins_dir],
         dir,

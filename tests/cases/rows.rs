@@ -3,6 +3,7 @@
 //!
 //! What is expected is computed from the world itself (`world.rs`), never from the store.
 
+mod erasing;
 mod laws;
 mod letters;
 mod plugin;

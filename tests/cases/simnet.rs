@@ -1,8 +1,11 @@
 //! The simulated network's own promises: cursors, bounds, faults that are counted, and reads that
 //! agree with its truth.
 
+mod acts;
 mod client;
 mod faults;
+mod hosts;
+mod jetstream;
 mod reads;
 mod recording;
 mod stream;

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use aviary_simnet::{Config, Fault, Network, Truth};
-use aviary_tests::{HostProcess, dump, http, place};
+use aviary_simnet::{Config, Fault, Network};
+use aviary_tests::truth::{
+    counts_are_the_truth, lists_are_the_truth, rows_are_the_truth, same, visible,
+};
+use aviary_tests::{HostProcess, http, place};
 use serde_json::Value;
 
 const PLUGINS: &[&str] = &["statusphere", "posts", "likes"];
@@ -19,37 +22,10 @@ async fn network(seed: u64) -> Network {
 }
 
 async fn follow(network: &Network, plugins: &Path, dir: &Path, more: &[&str]) -> HostProcess {
-    let relay = network.urls().relay.clone();
     let plugins = plugins.to_str().expect("utf-8");
-    let mut args = vec![
-        "--relay",
-        relay.as_str(),
-        "--plugins",
-        plugins,
-        "--store",
-        "sqlite://store.db",
-    ];
+    let mut args = vec!["--plugins", plugins, "--store", "sqlite://store.db"];
     args.extend(more);
-    HostProcess::serve(&args, dir).await
-}
-
-/// The URIs of all visible records of a collection.
-fn visible(truth: &Truth, collection: &str) -> BTreeSet<String> {
-    let mut uris = BTreeSet::new();
-    for (did, account) in &truth.accounts {
-        let of_collection = account.visible().filter(|(c, ..)| *c == collection);
-        uris.extend(of_collection.map(|(c, rkey, _)| format!("at://{did}/{c}/{rkey}")));
-    }
-    uris
-}
-
-fn same(found: &BTreeSet<String>, expected: &BTreeSet<String>, what: &str) {
-    let missing: Vec<_> = expected.difference(found).take(5).collect();
-    let invented: Vec<_> = found.difference(expected).take(5).collect();
-    assert!(
-        missing.is_empty() && invented.is_empty(),
-        "{what}: missing {missing:?}, invented {invented:?}"
-    );
+    HostProcess::follow(network.urls(), &args, dir).await
 }
 
 /// Everything that `getStatuses` pages through.
@@ -74,111 +50,6 @@ async fn statuses(host: &HostProcess) -> Vec<Value> {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return all,
         }
-    }
-}
-
-/// Rows, counts and records of a stopped host against the world.
-async fn rows_are_the_truth(dir: &Path, truth: &Truth) {
-    let dump = dump::of(&dir.join("store.db")).await;
-    let first_cells = |table: &str| -> BTreeSet<String> {
-        let lines = dump[table].iter();
-        lines
-            .filter_map(|l| l.split(" | ").next().map(str::to_owned))
-            .collect()
-    };
-    let dead = dump["dead_letter"]
-        .iter()
-        .filter(|l| !l.starts_with("hostile"));
-    assert_eq!(
-        dead.collect::<Vec<_>>(),
-        Vec::<&String>::new(),
-        "dead letters"
-    );
-    for (table, collection) in [
-        ("statusphere.statuses", "xyz.statusphere.status"),
-        ("posts.posts", "app.bsky.feed.post"),
-        ("likes.likes", "app.bsky.feed.like"),
-    ] {
-        let expected = visible(truth, collection);
-        assert!(
-            !expected.is_empty(),
-            "no {collection} in this world: nothing was compared"
-        );
-        same(&first_cells(table), &expected, table);
-    }
-    // Two likes of one subject by one account are one like.
-    let mut likes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for (did, account) in &truth.accounts {
-        for (_, _, record) in account
-            .visible()
-            .filter(|(c, ..)| *c == "app.bsky.feed.like")
-        {
-            let subject = record.value["subject"]["uri"]
-                .as_str()
-                .expect("a subject")
-                .to_owned();
-            likes.entry(subject).or_default().insert(did);
-        }
-    }
-    let expected: Vec<String> = likes
-        .iter()
-        .map(|(s, dids)| format!("{s} | {}", dids.len()))
-        .collect();
-    assert_eq!(dump["likes.by_subject"], expected);
-}
-
-async fn counts_are_the_truth(host: &HostProcess, truth: &Truth) {
-    let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
-    for account in truth.accounts.values() {
-        for (_, _, record) in account
-            .visible()
-            .filter(|(c, ..)| *c == "xyz.statusphere.status")
-        {
-            *by_status
-                .entry(record.value["status"].as_str().unwrap().to_owned())
-                .or_default() += 1;
-        }
-    }
-    let (_, counts) = http::get(&format!(
-        "{}/xrpc/xyz.statusphere.getStatusCounts?limit=100",
-        host.url
-    ))
-    .await;
-    let counted: BTreeMap<String, u64> = counts["counts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|c| {
-            (
-                c["status"].as_str().unwrap().to_owned(),
-                c["count"].as_u64().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(counted, by_status);
-}
-
-async fn follows_are_the_truth(host: &HostProcess, truth: &Truth) {
-    for (did, account) in &truth.accounts {
-        let Some(records) = account
-            .collections
-            .get("app.bsky.graph.follow")
-            .filter(|_| account.is_active())
-        else {
-            continue;
-        };
-        let listed = http::list_records(&host.url, did, "app.bsky.graph.follow")
-            .await
-            .unwrap();
-        let listed: BTreeMap<_, _> = listed
-            .into_iter()
-            .map(|(rkey, cid, value)| (rkey, (cid, value)))
-            .collect();
-        let expected = records
-            .iter()
-            .map(|(rkey, r)| (rkey.clone(), (r.cid.clone(), r.value.clone())))
-            .collect();
-        assert_eq!(listed, expected, "{did}");
     }
 }
 
@@ -217,7 +88,7 @@ async fn a_live_stream_becomes_rows_that_answer_queries() {
     assert!(times.is_sorted_by(|a, b| a >= b), "not newest first");
 
     counts_are_the_truth(&host, &truth).await;
-    follows_are_the_truth(&host, &truth).await;
+    lists_are_the_truth(&host, &truth, "app.bsky.graph.follow").await;
     assert_eq!(host.stop().await, Some(0));
     rows_are_the_truth(dir.path(), &truth).await;
 }

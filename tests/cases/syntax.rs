@@ -1,6 +1,6 @@
 //! Identifiers against the vectors of atproto-interop-tests.
 
-use aviary::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
+use aviary::atproto::{AtUri, Cid, Did, Handle, Nsid, RecordKey, Tid};
 use aviary_tests::shared_data;
 
 /// The vectors of a file; none when the data is absent.
@@ -40,6 +40,23 @@ fn dids_agree() {
         return;
     };
     assert_eq!(wrong, none());
+}
+
+#[test]
+fn handles_agree() {
+    let Some(wrong) = disagreements("handle", |t| Handle::parse(t).is_ok()) else {
+        return;
+    };
+    assert_eq!(wrong, none());
+}
+
+#[test]
+fn handles_are_kept_in_lower_case() {
+    let handle = Handle::parse("Alice.Example.COM").unwrap();
+    assert_eq!(
+        (handle.as_str(), handle.top_level()),
+        ("alice.example.com", "com")
+    );
 }
 
 #[test]

@@ -65,6 +65,27 @@ pub async fn of(path: &Path) -> Dump {
     dump
 }
 
+/// What two runs have in common whenever their repositories were fetched: without the revs of records, which are the
+/// snapshot's where one brought them, and without the repositories of hidden accounts, which nobody gives.
+#[must_use]
+pub fn settled(mut dump: Dump) -> Dump {
+    let hidden: Vec<String> = dump["hidden"].clone();
+    let is_hidden = |line: &String| {
+        let address = line.trim_start_matches("at://");
+        hidden.iter().any(|did| address.starts_with(did.as_str()))
+    };
+    for table in ["record", "repo"] {
+        dump.entry(table.to_owned())
+            .or_default()
+            .retain(|line| !is_hidden(line));
+    }
+    for line in dump.entry("record".to_owned()).or_default() {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        *line = [&cells[..1], &cells[2..]].concat().join(" | ");
+    }
+    dump
+}
+
 const HOST_TABLES: &[(&str, &str)] = &[
     (
         "record",

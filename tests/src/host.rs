@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use aviary_simnet::Urls;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -35,15 +36,41 @@ pub fn command(args: &[&str], dir: &Path) -> Command {
     command
 }
 
+/// The environment of a host that follows a simulated network: who is who, and that loopback is right for it.
+#[must_use]
+pub fn network_environment(urls: &Urls) -> Vec<(&'static str, String)> {
+    vec![
+        ("AVIARY_IDENTITY_PLC", urls.plc.clone()),
+        ("AVIARY_INGEST_RELAY", urls.relay.clone()),
+        ("AVIARY_INGEST_JETSTREAM", urls.jetstream.clone()),
+        ("AVIARY_NET_ALLOW", "127.0.0.1,localhost".to_owned()),
+    ]
+}
+
 impl HostProcess {
+    /// [`Self::serve`] over a simulated network.
+    pub async fn follow(urls: &Urls, args: &[&str], dir: &Path) -> Self {
+        Self::start(args, &network_environment(urls), dir).await
+    }
+
     /// Starts `aviary serve --listen 127.0.0.1:0 …` and waits for the line that says where it listens.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn serve(args: &[&str], dir: &Path) -> Self {
+        Self::start(args, &[], dir).await
+    }
+
+    /// [`Self::serve`] with these variables.
+    pub async fn with(args: &[&str], environment: &[(&str, String)], dir: &Path) -> Self {
+        Self::start(args, environment, dir).await
+    }
+
+    async fn start(args: &[&str], environment: &[(&str, String)], dir: &Path) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
         let mut child = command(&all, dir)
+            .envs(environment.iter().map(|(k, v)| (k, v)))
             .stdout(Stdio::piped())
             .spawn()
             .expect("aviary to start");
@@ -78,14 +105,28 @@ impl HostProcess {
         http::get(&format!("{}/xrpc/_health", self.url)).await.1
     }
 
-    /// Waits until the saved cursor has reached `seq` and every consumer the archive's head.
+    /// A counter of the host, by its name.
+    ///
+    /// # Panics
+    /// When there is no such counter.
+    pub async fn counter(&self, name: &str) -> u64 {
+        let health = self.health().await;
+        let value = health["counters"][name].as_u64();
+        value.unwrap_or_else(|| panic!("no counter {name} in {health}"))
+    }
+
+    /// Waits until the saved cursor has reached `seq`, every consumer the archive's head, and no repository is to be
+    /// fetched.
     ///
     /// # Panics
     /// When that does not happen within two minutes.
     pub async fn caught_up(&self, seq: i64) {
         for _ in 0..1_200 {
             let health = self.health().await;
-            if health["cursor"].as_i64() >= Some(seq) && health["lag"].as_i64() == Some(0) {
+            if health["cursor"].as_i64() >= Some(seq)
+                && health["lag"].as_i64() == Some(0)
+                && is_whole(&health)
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -124,4 +165,10 @@ impl HostProcess {
             .expect("its status")
             .code()
     }
+}
+
+/// Whether every followed repository is synchronized.
+fn is_whole(health: &Value) -> bool {
+    let repos = &health["repos"];
+    repos["desynchronized"].as_u64() == Some(0) && repos["resyncing"].as_u64() == Some(0)
 }

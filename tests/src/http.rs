@@ -1,13 +1,37 @@
 //! XRPC calls as a client makes them.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
+
+/// One client for all cases; it follows no redirect.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn client() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        // Without a provider reqwest panics; whether this or another part of the process was first does not matter.
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
+        // A case has a runtime of its own, and a pooled connection would die with it.
+        let client = reqwest::Client::builder()
+            .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none());
+        client.build().expect("an HTTP client")
+    });
+    &CLIENT
+}
 
 /// Status and JSON body of a GET.
 ///
 /// # Panics
 /// When there is no HTTP answer or it is not JSON.
 pub async fn get(url: &str) -> (u16, Value) {
-    let response = reqwest::get(url)
+    let response = client()
+        .get(url)
+        .send()
         .await
         .unwrap_or_else(|e| panic!("GET {url}: {e}"));
     let status = response.status().as_u16();

@@ -1,4 +1,4 @@
-//! What the cases share: where things are, a host as a child process, truth to compare with, and table dumps.
+//! What the cases share: where things are, a host as a child process, truth to compare with, table dumps, trees.
 //!
 //! Guarantees: every child process ends with its handle; every folder is temporary. Holds no expectations.
 
@@ -10,11 +10,18 @@
 )]
 
 pub mod dump;
+pub mod fuzz;
 pub mod guests;
 pub mod host;
 pub mod http;
 pub mod place;
 pub mod recording;
 pub mod shared_data;
+pub mod stage;
+pub mod tar;
+pub mod tree;
+pub mod truth;
+pub mod web;
 
 pub use host::HostProcess;
+pub use stage::Stage;

@@ -75,4 +75,14 @@ impl Recording {
         serde_json::from_slice(&shared_data::decompressed(&self.0.join("truth.json.zst")))
             .expect("truth.json")
     }
+
+    /// What the directory knew, by DID: `doc`, `data` and `audit`.
+    ///
+    /// # Panics
+    /// When the file is not there or not what it should be.
+    #[must_use]
+    pub fn plc(&self) -> BTreeMap<String, serde_json::Value> {
+        serde_json::from_slice(&shared_data::decompressed(&self.0.join("plc.json.zst")))
+            .expect("plc.json")
+    }
 }

@@ -19,14 +19,8 @@ pub(crate) fn run(steps: &mut Steps) -> anyhow::Result<()> {
     guests(steps)?;
     let mut doc = cargo_with(&["doc", "--workspace", "--no-deps"]);
     steps.run("documentation", doc.env("RUSTDOCFLAGS", "-D warnings"))?;
-    let test = [
-        "test",
-        "--package",
-        "aviary-tests",
-        "--test",
-        "cases",
-        "architecture::",
-    ];
+    // Of the whole workspace, as the tests are: with the same features, so that nothing is compiled twice.
+    let test = ["test", "--workspace", "--test", "cases", "architecture::"];
     steps.run("architecture", &mut cargo_with(&test))
 }
 

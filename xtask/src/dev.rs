@@ -65,12 +65,13 @@ impl Dev {
         let dir = workspace.target.join("dev");
         fresh(&dir)?;
         let simnet = self.start_simnet(workspace, &dir)?;
-        let (mut simnet, relay) = ready(simnet, simnet_relay, &mut stop).await?;
-        let host = self.start_host(workspace, &dir, &relay)?;
+        let (mut simnet, network) = ready(simnet, simnet_addresses, &mut stop).await?;
+        let host = self.start_host(workspace, &dir, &network)?;
         let (mut host, url) = ready(host, host_url, &mut stop).await?;
 
         println!(
-            "\nSimulated network  {relay}   (log {})",
+            "\nSimulated network  {}   (log {})",
+            network.relay,
             simnet.log.display()
         );
         println!("Aviary             {url}   (log {})\n", host.log.display());
@@ -102,7 +103,12 @@ impl Dev {
         Child::start(&workspace.target.join("release/simnet"), &args, &[], dir)
     }
 
-    fn start_host(&self, workspace: &Workspace, dir: &Path, relay: &str) -> anyhow::Result<Child> {
+    fn start_host(
+        &self,
+        workspace: &Workspace,
+        dir: &Path,
+        network: &Network,
+    ) -> anyhow::Result<Child> {
         let plugins = workspace.plugins_dir();
         let listen = match TcpListener::bind(&self.listen) {
             Ok(_free) => self.listen.clone(),
@@ -116,14 +122,18 @@ impl Dev {
             "--store",
             "sqlite://aviary.db",
             "--relay",
-            relay,
+            &network.relay,
             "--listen",
             &listen,
             "--plugins",
             &plugins.to_string_lossy(),
         ];
         // All that the network has emitted: it began before we could listen.
-        let environment = [("AVIARY_INGEST_START", "oldest")];
+        let environment = [
+            ("AVIARY_INGEST_START", "oldest"),
+            ("AVIARY_IDENTITY_PLC", network.plc.as_str()),
+            ("AVIARY_NET_ALLOW", "127.0.0.1"),
+        ];
         Child::start(
             &workspace.target.join("release/aviary"),
             &args.map(str::to_owned),
@@ -131,6 +141,12 @@ impl Dev {
             dir,
         )
     }
+}
+
+/// Where the simulated network listens.
+struct Network {
+    relay: String,
+    plc: String,
 }
 
 /// An empty folder: the simulated network begins anew each time, so must the store.
@@ -157,9 +173,13 @@ async fn ready<T>(
 }
 
 /// The simulated network prints its addresses as one JSON object.
-fn simnet_relay(line: &str) -> Option<String> {
+fn simnet_addresses(line: &str) -> Option<Network> {
     let urls: Value = serde_json::from_str(line).ok()?;
-    Some(urls["relay"].as_str()?.to_owned())
+    let of = |name: &str| Some(urls[name].as_str()?.to_owned());
+    Some(Network {
+        relay: of("relay")?,
+        plc: of("plc")?,
+    })
 }
 
 fn host_url(line: &str) -> Option<String> {

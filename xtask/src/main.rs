@@ -1,4 +1,4 @@
-//! The task runner: `cargo xtask dev | test | check | plugins | bench`.
+//! The task runner: `cargo xtask dev | test | check | plugins | bench | soak`.
 //!
 //! Guarantees: writes below the workspace's target folder and nowhere else (cargo and rustup keep their own folders);
 //! says what it runs and how long each step took; stops at the first step that fails.
@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod dev;
 mod plugins;
+mod soak;
 mod steps;
 mod test;
 mod workspace;
@@ -33,6 +34,8 @@ enum Task {
     Check,
     /// Measure the parts and the whole path
     Bench(bench::Bench),
+    /// Run a host against a random adversary, seed after seed
+    Soak(soak::Soak),
     /// Build the bundled plugins and the tests' guests for wasm32-wasip2
     Plugins,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(&mut steps).map(|()| steps.report()),
         Task::Check => check::run(&mut steps).map(|()| steps.report()),
         Task::Bench(bench) => bench.run(&mut steps).map(|()| steps.report()),
+        Task::Soak(soak) => soak.run(&mut steps).map(|()| steps.report()),
         Task::Plugins => plugins::build(&mut steps).map(|_| ()),
     };
     match done {

@@ -7,14 +7,8 @@ use crate::{check, plugins};
 pub(crate) fn run(steps: &mut Steps) -> anyhow::Result<()> {
     check::run(steps)?;
     plugins::build(steps)?;
-    let programs = [
-        "build",
-        "--package",
-        "aviary",
-        "--package",
-        "aviary-simnet",
-        "--bins",
-    ];
+    // Of the whole workspace: with the features of its tests, so that nothing is compiled twice.
+    let programs = ["build", "--workspace", "--bins"];
     steps.run("programs", &mut cargo_with(&programs))?;
     steps.run("tests", &mut cargo_with(&["test", "--workspace"]))
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::entry::Source;
+use crate::config::SourceKind;
 use crate::index::{ConsumerState, ConsumerStatus};
 use crate::plugins::Registry;
 use crate::plugins::registry::Loaded;
 use crate::queue::Queue;
-use crate::serve::{Health, HealthProvider, PluginHealth};
+use crate::serve::{Health, HealthProvider, PluginHealth, RepoHealth, StreamHealth};
 use crate::store::{Feed, Pos, Store};
 use crate::telemetry::{Counter, Counters};
 
+use super::follow::Upstream;
 use super::usage::Usage;
 
 /// What the figures come from.
@@ -22,7 +23,11 @@ pub(super) struct Sources {
     pub(super) statuses: Vec<Option<Arc<ConsumerStatus>>>,
     pub(super) counters: Arc<Counters>,
     /// The upstream and the queue behind it; none without ingest.
-    pub(super) upstream: Option<(Source, Arc<dyn Queue>)>,
+    pub(super) upstream: Option<(Upstream, Arc<dyn Queue>)>,
+    /// What kind of stream it is.
+    pub(super) kind: SourceKind,
+    /// How far events are proven, in a word.
+    pub(super) verify: String,
 }
 
 /// A provider over these sources.
@@ -51,16 +56,21 @@ impl Sources {
         let behind = running.map(|p| p.lag).max().unwrap_or(0);
         let cursor = match &self.upstream {
             // A store that cannot be asked now has no cursor to show; the rest of the page still helps.
-            Some((source, _)) => self.store.saved_cursor(source).await.ok().flatten(),
+            Some((upstream, _)) => {
+                let source = upstream.source.borrow().clone();
+                self.store.saved_cursor(&source).await.ok().flatten()
+            }
             None => None,
         };
         let counters = self.counters.snapshot();
+        let repos = self.store.repo_counts().await.unwrap_or_default();
         Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: self
                 .upstream
                 .as_ref()
-                .map(|(source, _)| source.0.to_string()),
+                .map(|(upstream, _)| upstream.source.borrow().0.to_string()),
+            source_kind: self.kind.word().to_owned(),
             connected: counters.get(Counter::Connected) > 0,
             events: counters.get(Counter::Frames),
             rejected: counters
@@ -73,8 +83,31 @@ impl Sources {
             rows: plugins.iter().map(|p| p.rows).sum(),
             records: counters.get(Counter::Records),
             resident_bytes: Usage::now().resident_bytes,
+            verify: self.verify.clone(),
+            stream: self.upstream.as_ref().map(|(upstream, _)| stream(upstream)),
+            repos: RepoHealth {
+                synchronized: repos.synchronized,
+                desynchronized: repos.desynchronized,
+                resyncing: repos.resyncing,
+                inactive: repos.inactive,
+            },
+            counters: counters
+                .values
+                .iter()
+                .map(|(counter, n)| (counter.name().to_owned(), *n))
+                .collect(),
             plugins,
         }
+    }
+}
+
+fn stream(upstream: &Upstream) -> StreamHealth {
+    let report = upstream.pulse.report();
+    StreamHealth {
+        silent_s: report.silent_s,
+        cursor_still_s: report.cursor_still_s,
+        state: report.state.word().to_owned(),
+        quiet_collections: report.quiet_collections,
     }
 }
 

@@ -1,36 +1,36 @@
 //! DID documents beside a file of frames.
 //!
-//! Their claimed handles are archived like those of `#identity` events. Their keys are for verification, which this
-//! version does not do.
+//! Their claimed handles are archived like those of `#identity` events; their keys verify the frames.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::atproto::Did;
+use crate::atproto::{Did, DidDocument};
 use crate::entry::{Entry, IdentityEvent, Source, partition_of};
 use crate::queue::Queue;
 
 /// One entry of a directory's dump.
 #[derive(Deserialize)]
-struct Known {
-    doc: Document,
+struct Dumped<'a> {
+    #[serde(borrow)]
+    doc: &'a RawValue,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    #[serde(default)]
-    also_known_as: Vec<String>,
+/// What the file tells.
+pub(super) struct Known {
+    pub(super) documents: Vec<DidDocument>,
+    pub(super) handles: Vec<(Did, String)>,
 }
 
-/// Handles by DID, from a file of documents by DID as a PLC directory returned them.
+/// Reads a file of documents by DID as a PLC directory returned them.
 ///
 /// # Errors
 /// When the file is not there or not of that shape.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<(Did, String)>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Known> {
     let context = || {
         format!(
             "expected {} to be JSON of the form {{\"did:plc:…\": {{\"doc\": {{…}}}}}}",
@@ -38,17 +38,21 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<(Did, String)>> {
         )
     };
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let known: BTreeMap<String, Known> = serde_json::from_slice(&bytes).with_context(context)?;
-    let mut handles = Vec::with_capacity(known.len());
-    for (did, Known { doc }) in known {
+    let entries: BTreeMap<String, Dumped<'_>> =
+        serde_json::from_slice(&bytes).with_context(context)?;
+    let mut known = Known {
+        documents: Vec::with_capacity(entries.len()),
+        handles: Vec::new(),
+    };
+    for (did, Dumped { doc }) in entries {
         let did = Did::parse(&did).with_context(context)?;
-        let handle = doc
-            .also_known_as
-            .iter()
-            .find_map(|name| name.strip_prefix("at://"));
-        handles.extend(handle.map(|h| (did, h.to_owned())));
+        let document = DidDocument::parse(doc.get().as_bytes(), &did).with_context(context)?;
+        if let Some(handle) = &document.handle {
+            known.handles.push((did, handle.to_string()));
+        }
+        known.documents.push(document);
     }
-    Ok(handles)
+    Ok(known)
 }
 
 /// Appends them before the first frame, which has seq 1 at the least.

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use bytes::Bytes;
 
 use super::identities;
+use super::ingest::Ingest;
 use super::parts::Parts;
 use super::pipeline::Pipeline;
 use super::usage::Usage;
 use super::{ReplayOptions, ReplayProgress, ReplaySummary, Shutdown};
 use crate::config::Settings;
 use crate::entry::Source;
+use crate::identity::Identities;
 use crate::index::ConsumerSnapshot;
-use crate::ingest::{FileEnd, FrameFile, Intake};
+use crate::ingest::{Accepted, FileEnd, FrameFile, Intake, Verify};
 use crate::telemetry::{Counter, Counters};
 
 /// A replay drains for as long as it takes: nothing waits for it.
@@ -48,19 +51,27 @@ pub async fn replay(
     let (begun, before) = (Instant::now(), Usage::now());
 
     let source = source(&options.frames);
-    if let Some(known) = known {
-        identities::append(known, &source, parts.store.partitions(), &*pipeline.queue).await?;
-    }
-    let intake = Intake::new(
-        source,
-        parts.scope.clone(),
-        parts.store.partitions(),
-        Arc::clone(&pipeline.queue),
-        Arc::clone(&parts.counters),
-        None,
-    );
+    let verify = match known {
+        Some(known) => {
+            let handles = known.handles;
+            identities::append(handles, &source, parts.store.partitions(), &*pipeline.queue)
+                .await?;
+            Verify::Full(Arc::new(Identities::fixed(known.documents)))
+        }
+        None => {
+            tracing::warn!(
+                "app.unverified: no --identities: blocks are hashed, signatures and trees are not checked"
+            );
+            Verify::HashesOnly
+        }
+    };
+    let ingest = Ingest::start(&parts, Arc::clone(&pipeline.queue), verify, false).await?;
+    let intake = ingest.intake(&parts, &pipeline);
+    let intake = Intake::new(source, parts.store.partitions(), None, intake);
     let fed = feed(file, intake, &options, &shutdown, &pipeline).await;
+    ingest.close().await?;
     let drained = pipeline.drain(DRAIN, &shutdown.now).await;
+    let desynchronized = parts.store.repo_counts().await?.desynchronized;
     let seconds = begun.elapsed().as_secs_f64();
     parts.store.close().await;
     drained?;
@@ -72,6 +83,7 @@ pub async fn replay(
     Ok(summary(
         &parts.counters,
         statuses.collect(),
+        desynchronized,
         seconds,
         before,
         cut,
@@ -107,14 +119,18 @@ async fn feed(
         if let Some(end) = file.next_into(&mut frame)? {
             break end;
         }
-        intake.accept(&frame, at).await?;
+        let message = Bytes::copy_from_slice(&frame);
+        if intake.accept(message, at).await? == Accepted::Refused {
+            // A file says the same however often it is asked.
+            intake.pass(&frame, at).await?;
+        }
         progress.events += 1;
         if progress.events.is_multiple_of(PROGRESS_FRAMES) {
             progress.read_bytes = file.offset();
             (options.on_progress)(progress);
         }
     };
-    intake.flush().await?;
+    intake.finish().await?;
     progress.read_bytes = file.offset();
     (options.on_progress)(progress);
     Ok(end)
@@ -123,6 +139,7 @@ async fn feed(
 fn summary(
     counters: &Counters,
     consumers: Vec<ConsumerSnapshot>,
+    desynchronized: u64,
     seconds: f64,
     before: Usage,
     cut: Option<String>,
@@ -145,8 +162,11 @@ fn summary(
         .collect();
     ReplaySummary {
         events,
+        verified: counted.get(Counter::CommitsVerified),
+        held: counted.get(Counter::FramesHeld),
         ops: counted.get(Counter::Ops),
         records: counted.get(Counter::Records),
+        desynchronized,
         rows: consumers.iter().map(|c| c.rows).sum(),
         dead_letters: counted.get(Counter::HostDeadLetters)
             + consumers.iter().map(|c| c.dead).sum::<u64>(),

@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::follow::{self, Upstream};
 use super::health::{self, Sources};
+use super::ingest::Outside;
 use super::methods::PluginMethods;
 use super::parts::Parts;
 use super::pipeline::Pipeline;
 use super::{ServeOptions, Shutdown};
 use crate::atproto::lexicon::Catalog;
-use crate::config::{IngestSettings, Settings};
-use crate::entry::Source;
-use crate::ingest::{Intake, RelayOptions, run_relay};
+use crate::config::{Settings, SourceKind};
 use crate::serve::{self, Bounds, ServeParts};
 
 /// Runs a host until it is told to stop.
@@ -31,21 +30,21 @@ pub async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", settings.serve.listen))?;
     let mut parts = Parts::build(&settings).await?;
+    let outside = Outside::new(&settings, &parts)?;
     let pipeline = Pipeline::start(&mut parts);
-    let source = options.ingest.then(|| source(&settings));
     let parts = Arc::new(parts);
 
-    let stop_ingest = CancellationToken::new();
-    let ingest = match &source {
-        Some(source) => {
-            let stop = stop_ingest.clone();
-            Some(follow(&parts, &pipeline, &settings.ingest, source, stop).await?)
-        }
-        None => None,
+    let stop_source = CancellationToken::new();
+    let following = if options.ingest {
+        let stop = stop_source.clone();
+        Some(follow::follow(&settings, &parts, &pipeline, &outside, stop).await?)
+    } else {
+        None
     };
     let stop_serving = CancellationToken::new();
     let serving = {
-        let parts = serve_parts(&settings, &parts, &pipeline, source)?;
+        let upstream = following.as_ref().map(|f| f.upstream.clone());
+        let parts = serve_parts(&settings, &parts, &pipeline, &outside, upstream)?;
         (options.on_listening)(listener.local_addr()?);
         tokio::spawn(serve::run(
             listener,
@@ -60,9 +59,10 @@ pub async fn serve(
         () = pipeline.failed.cancelled() => {}
     }
     // In data order: no more frames, then what is queued, then the rows; readers are served to the end.
-    stop_ingest.cancel();
-    if let Some(ingest) = ingest {
-        ingest.await?;
+    stop_source.cancel();
+    if let Some(following) = following {
+        following.task.await?;
+        following.ingest.close().await?;
     }
     let drained = pipeline.drain(settings.limits.drain, &shutdown.now).await;
     stop_serving.cancel();
@@ -75,43 +75,12 @@ pub async fn serve(
     drained
 }
 
-/// What the cursor belongs to: the relay's address, without a password, for it is stored, logged and shown.
-fn source(settings: &Settings) -> Source {
-    Source(settings.ingest.relay.to_string().into())
-}
-
-/// Starts to follow the relay at the saved cursor; without one, where the settings say.
-async fn follow(
-    parts: &Arc<Parts>,
-    pipeline: &Pipeline,
-    settings: &IngestSettings,
-    source: &Source,
-    stop: CancellationToken,
-) -> anyhow::Result<JoinHandle<()>> {
-    let cursor = parts
-        .store
-        .saved_cursor(source)
-        .await?
-        .or(settings.start.cursor());
-    let intake = Intake::new(
-        source.clone(),
-        parts.scope.clone(),
-        parts.store.partitions(),
-        Arc::clone(&pipeline.queue),
-        Arc::clone(&parts.counters),
-        cursor,
-    );
-    let options = RelayOptions::new(settings.relay.as_str(), &source.0);
-    let counters = Arc::clone(&parts.counters);
-    let task = tokio::spawn(async move { run_relay(options, intake, &counters, stop).await });
-    Ok(pipeline.watch("ingest", task))
-}
-
 fn serve_parts(
     settings: &Settings,
     parts: &Parts,
     pipeline: &Pipeline,
-    source: Option<Source>,
+    outside: &Outside,
+    upstream: Option<Upstream>,
 ) -> anyhow::Result<ServeParts> {
     Ok(ServeParts {
         store: Arc::clone(&parts.store),
@@ -121,13 +90,16 @@ fn serve_parts(
             store: Arc::clone(&parts.store),
             clock: parts.clock.clone(),
         }),
+        identities: Some(Arc::clone(&outside.identities)),
         health: health::provider(Sources {
             store: Arc::clone(&parts.store),
             feed: Arc::clone(&parts.feed),
             registry: Arc::clone(&parts.registry),
             statuses: parts.statuses.clone(),
             counters: Arc::clone(&parts.counters),
-            upstream: source.map(|source| (source, Arc::clone(&pipeline.queue))),
+            upstream: upstream.map(|upstream| (upstream, Arc::clone(&pipeline.queue))),
+            kind: settings.ingest.source,
+            verify: verify_word(settings),
         }),
         counters: Arc::clone(&parts.counters),
         bounds: Bounds {
@@ -135,6 +107,14 @@ fn serve_parts(
             request_bytes: settings.limits.request_bytes,
         },
     })
+}
+
+/// How far records are proven, in a word.
+fn verify_word(settings: &Settings) -> String {
+    match settings.ingest.source {
+        SourceKind::Relay => settings.ingest.verify.word().to_owned(),
+        SourceKind::Jetstream => settings.ingest.jetstream_verify.to_string(),
+    }
 }
 
 /// The host's own lexicon documents and the plugins'.

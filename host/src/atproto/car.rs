@@ -83,6 +83,9 @@ impl Classify for CarError {
     }
 }
 
+/// Blocks of a usual commit: itself, a record, and the tree nodes on the way to it and to its neighbours.
+const BLOCKS_USUAL: usize = 16;
+
 /// A CAR whose blocks were all hashed. Borrows the bytes it was read from.
 #[derive(Debug)]
 pub struct CarSlice<'a> {
@@ -99,7 +102,7 @@ impl<'a> CarSlice<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, CarError> {
         let mut reader = Reader { bytes, at: 0 };
         let root = root(reader.section("header", CAR_HEADER_BYTES_MAX)?)?;
-        let mut blocks = Vec::new();
+        let mut blocks = Vec::with_capacity(BLOCKS_USUAL);
         while reader.at < bytes.len() {
             blocks.push(reader.block()?);
         }
@@ -131,6 +134,26 @@ impl<'a> CarSlice<'a> {
     pub fn len(&self) -> usize {
         self.blocks.len()
     }
+}
+
+/// Reads the header at the start of a CAR that comes in pieces: its root, and how many bytes it took.
+///
+/// # Errors
+/// [`CarError::Cut`] while there is more of it to come; otherwise as [`CarSlice::read`].
+pub fn read_header(bytes: &[u8]) -> Result<(Cid, usize), CarError> {
+    let mut reader = Reader { bytes, at: 0 };
+    let root = root(reader.section("header", CAR_HEADER_BYTES_MAX)?)?;
+    Ok((root, reader.at))
+}
+
+/// Reads one block of a CAR that comes in pieces and hashes it: its CID, its bytes, and how many bytes it took.
+///
+/// # Errors
+/// See [`read_header`].
+pub fn read_block(bytes: &[u8]) -> Result<(Cid, &[u8], usize), CarError> {
+    let mut reader = Reader { bytes, at: 0 };
+    let (cid, block) = reader.block()?;
+    Ok((cid, block, reader.at))
 }
 
 /// Reads the root from a header.

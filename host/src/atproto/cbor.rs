@@ -9,6 +9,7 @@
 mod head;
 mod walk;
 
+pub(crate) use head::read as read_head;
 pub(crate) use walk::{Visit, walk};
 
 use crate::fault::{Class, Classify};

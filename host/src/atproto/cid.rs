@@ -22,9 +22,18 @@ impl Cid {
     /// The CID of a DAG-CBOR block.
     #[must_use]
     pub fn of_dag_cbor(block: &[u8]) -> Self {
+        Self::of_dag_cbor_parts(&[block])
+    }
+
+    /// The CID of a DAG-CBOR block that lies in parts.
+    pub(crate) fn of_dag_cbor_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
         let mut bytes = [0; CID_BYTES];
         bytes[..4].copy_from_slice(&[1, 0x71, 0x12, 32]);
-        bytes[4..].copy_from_slice(&Sha256::digest(block));
+        bytes[4..].copy_from_slice(&hasher.finalize());
         Self(bytes)
     }
 
@@ -76,7 +85,11 @@ impl Cid {
 impl<'de> serde::Deserialize<'de> for Cid {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let cid = ::cid::Cid::deserialize(deserializer)?;
-        Self::from_bytes(&cid.to_bytes()).map_err(serde::de::Error::custom)
+        // On the stack, because each frame has several: four varints and the longest hash that the library holds.
+        let mut room = [0; 4 * 10 + 64];
+        let written = cid.write_bytes(&mut room[..]);
+        let len = written.map_err(serde::de::Error::custom)?;
+        Self::from_bytes(&room[..len]).map_err(serde::de::Error::custom)
     }
 }
 

@@ -75,6 +75,28 @@ impl<'a> CommitObject<'a> {
             sig: wire.sig,
         })
     }
+
+    /// The bytes that the signature is over: `block` without its `sig` \[repository, "Commit Objects"\]. `None` when
+    /// the signature is not one of 64 bytes, or `block` is not what this was decoded from.
+    #[must_use]
+    pub fn signed_bytes(&self, block: &[u8]) -> Option<Vec<u8>> {
+        // `sig` as a key, and the header of 64 bytes.
+        const FIELD: &[u8] = b"\x63sig\x58\x40";
+        const SIGNATURE_BYTES: usize = 64;
+        let at = (self.sig.as_ptr() as usize).checked_sub(block.as_ptr() as usize)?;
+        let (before, after) = (block.get(..at)?, block.get(at + self.sig.len()..)?);
+        let before = before.strip_suffix(FIELD)?;
+        let (header, fields) = before.split_first()?;
+        // A map of fewer than 24 fields has its length in the header's low bits.
+        if self.sig.len() != SIGNATURE_BYTES || !(0xa1..=0xb7).contains(header) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(block.len());
+        bytes.push(header - 1);
+        bytes.extend_from_slice(fields);
+        bytes.extend_from_slice(after);
+        Some(bytes)
+    }
 }
 
 #[derive(Deserialize)]
@@ -123,6 +145,29 @@ mod tests {
         assert_eq!(commit.rev.as_str(), "3jzfcijpj2z2a");
         assert_eq!(commit.data, Cid::of_dag_cbor(b"\xa0"));
         assert_eq!((commit.prev, commit.sig), (None, &[7; 64][..]));
+    }
+
+    #[test]
+    fn what_is_signed_is_the_object_without_its_signature() {
+        let block = block(3, "did:plc:abc", "3jzfcijpj2z2a");
+        let commit = CommitObject::decode(&block).unwrap();
+        #[derive(serde::Serialize)]
+        struct Unsigned<'a> {
+            did: &'a str,
+            rev: &'a str,
+            data: ::cid::Cid,
+            prev: Option<::cid::Cid>,
+            version: i64,
+        }
+        let unsigned = serde_ipld_dagcbor::to_vec(&Unsigned {
+            did: "did:plc:abc",
+            rev: "3jzfcijpj2z2a",
+            data: ::cid::Cid::try_from(&Cid::of_dag_cbor(b"\xa0").as_bytes()[..]).unwrap(),
+            prev: None,
+            version: 3,
+        });
+        assert_eq!(commit.signed_bytes(&block), Some(unsigned.unwrap()));
+        assert_eq!(commit.signed_bytes(&block.clone()), None);
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! Records as JSON: DAG-CBOR to the atproto JSON form in one pass, without a tree between them.
+//! Records as JSON: DAG-CBOR to the atproto JSON form in one pass, without a tree between them, and back.
 //!
 //! Links become `{"$link": "b…"}`, byte strings `{"$bytes": "…"}` (base64 without padding); integers keep all 64
 //! bits; keys keep the order of the bytes. Text is escaped where JSON asks for it and nowhere else.
 
+mod read;
+
 use std::fmt::Write as _;
+
+pub use read::{JsonError, read};
 
 use super::Cid;
 use super::cbor::{self, CborError, Visit};

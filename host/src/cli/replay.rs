@@ -93,6 +93,13 @@ fn table(summary: &ReplaySummary) -> Table {
     table.line("events", grouped(summary.events));
     table.line("operations", grouped(summary.ops));
     table.line("records", grouped(summary.records));
+    table.line("proven commits", grouped(summary.verified));
+    if summary.desynchronized > 0 {
+        table.line(
+            "desynchronized",
+            format!("{} repositories", grouped(summary.desynchronized)),
+        );
+    }
     table.line("rows", grouped(summary.rows));
     table.line("dead letters", grouped(summary.dead_letters));
     let rejected = summary

@@ -15,9 +15,15 @@ pub(super) struct Serve {
     /// Where XRPC is answered; port 0 is any free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Whose stream is followed, such as wss://relay.example
+    /// What kind of stream is followed
+    #[arg(long, value_name = "relay|jetstream")]
+    source: Option<String>,
+    /// Whose stream is followed, such as wss://relay.example; several with commas: the next when one fails
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
+    /// Which Jetstream is followed, such as wss://jetstream.example; several as with --relay
+    #[arg(long, value_name = "URL")]
+    jetstream: Option<String>,
     /// Follow nobody: answer from what the store holds
     #[arg(long)]
     no_ingest: bool,
@@ -27,7 +33,9 @@ impl Serve {
     pub(super) fn flags(&self) -> Flags {
         Flags {
             listen: self.listen.clone(),
+            source: self.source.clone(),
             relay: self.relay.clone(),
+            jetstream: self.jetstream.clone(),
             ..self.common.flags()
         }
     }

@@ -64,7 +64,16 @@ pub(super) static ARCHIVE: Key = Key::text("archive", "plugins");
 pub(super) static PLUGINS_DIR: Key = Key::text("plugins_dir", "plugins");
 pub(super) static CACHE_DIR: Key = Key::text("cache_dir", "aviary-cache");
 pub(super) static RELAY: Key = Key::text("ingest.relay", "wss://bsky.network");
+pub(super) static SOURCE: Key = Key::text("ingest.source", "relay");
+pub(super) static JETSTREAM: Key =
+    Key::text("ingest.jetstream", "wss://jetstream2.us-east.bsky.network");
+pub(super) static JETSTREAM_VERIFY: Key = Key::text("ingest.jetstream_verify", "none");
 pub(super) static START: Key = Key::text("ingest.start", "now");
+pub(super) static PLC: Key = Key::text("identity.plc", "https://plc.directory");
+pub(super) static TEST_HANDLES_VIA: Key = Key::text("identity.test_handles_via", "");
+pub(super) static NET_ALLOW: Key = Key::text("net.allow", "");
+pub(super) static VERIFY: Key = Key::text("ingest.verify", "full");
+pub(super) static BACKFILL: Key = Key::text("ingest.backfill", "off");
 pub(super) static LISTEN: Key = Key::text("serve.listen", "127.0.0.1:3210");
 pub(super) static LOG_LEVEL: Key = Key::text("log.level", "info");
 pub(super) static LOG_FORMAT: Key = Key::text("log.format", "text");
@@ -74,14 +83,22 @@ pub(super) static REQUEST_BYTES: Key =
 pub(super) static DRAIN_MS: Key = Key::number("limits.drain_ms", limits::DRAIN_MS_MAX);
 
 /// All of them, sections together.
-pub(super) static ALL: [&Key; 13] = [
+pub(super) static ALL: [&Key; 21] = [
     &STORE,
     &PARTITIONS,
     &ARCHIVE,
     &PLUGINS_DIR,
     &CACHE_DIR,
+    &SOURCE,
     &RELAY,
+    &JETSTREAM,
+    &JETSTREAM_VERIFY,
     &START,
+    &VERIFY,
+    &BACKFILL,
+    &PLC,
+    &TEST_HANDLES_VIA,
+    &NET_ALLOW,
     &LISTEN,
     &LOG_LEVEL,
     &LOG_FORMAT,

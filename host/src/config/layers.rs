@@ -103,8 +103,12 @@ pub struct Flags {
     pub plugins_dir: Option<String>,
     /// `--listen`
     pub listen: Option<String>,
+    /// `--source`
+    pub source: Option<String>,
     /// `--relay`
     pub relay: Option<String>,
+    /// `--jetstream`
+    pub jetstream: Option<String>,
 }
 
 impl Flags {
@@ -114,7 +118,9 @@ impl Flags {
             (&keys::ARCHIVE, "--archive", self.archive),
             (&keys::PLUGINS_DIR, "--plugins", self.plugins_dir),
             (&keys::LISTEN, "--listen", self.listen),
+            (&keys::SOURCE, "--source", self.source),
             (&keys::RELAY, "--relay", self.relay),
+            (&keys::JETSTREAM, "--jetstream", self.jetstream),
         ]
         .into_iter()
         .filter_map(|(key, flag, text)| {

@@ -43,8 +43,29 @@ pub(super) fn toml(layers: &Layers, plugins: &BTreeMap<String, PluginSettings>) 
     out
 }
 
-/// A URL's password, replaced; other text as it is.
+/// The password of a URL, or of each in a list with commas, replaced; other text as it is.
 pub(super) fn without_password(text: &str) -> String {
+    let is_url = |part: &str| {
+        let scheme = part
+            .trim_start()
+            .split_once("://")
+            .map(|(scheme, _)| scheme);
+        scheme.is_some_and(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    // A comma may be part of a password: only one that a scheme follows ends an address.
+    let comma = text
+        .match_indices(',')
+        .find(|(at, _)| is_url(&text[at + 1..]));
+    match comma {
+        Some((at, _)) => {
+            let (one, rest) = (&text[..at], &text[at + 1..]);
+            format!("{},{}", one_without_password(one), without_password(rest))
+        }
+        None => one_without_password(text),
+    }
+}
+
+fn one_without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
@@ -124,6 +145,10 @@ mod tests {
             "wss://token:[redacted]@host"
         );
         assert_eq!(without_password("wss://host/x@y"), "wss://host/x@y");
+        assert_eq!(
+            without_password("wss://a:b,c@x, wss://y,ws://d:e@z"),
+            "wss://a:[redacted]@x, wss://y,ws://d:[redacted]@z"
+        );
         assert_eq!(without_password("sqlite://aviary.db"), "sqlite://aviary.db");
     }
 

@@ -44,7 +44,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
     let loaded = folder.load(&environment, flags).unwrap();
     let settings = &loaded.settings;
     assert_eq!(settings.serve.listen.port(), 3);
-    assert_eq!(settings.ingest.relay.as_str(), "wss://env");
+    assert_eq!(settings.ingest.relay.first().as_str(), "wss://env");
     assert_eq!(settings.archive, ArchiveMode::All);
     assert_eq!(settings.store, StoreUrl::Sqlite("aviary.db".into()));
 
@@ -62,6 +62,65 @@ fn flags_win_over_environment_over_file_over_defaults() {
             && shown.contains("store = \"sqlite://aviary.db\"  # default\n"),
         "{shown}"
     );
+}
+
+#[test]
+fn hosts_and_directories_are_typed() {
+    let defaults = Folder::with("")
+        .load(&[], Flags::default())
+        .unwrap()
+        .settings;
+    assert_eq!(defaults.identity.plc.as_str(), "https://plc.directory");
+    assert_eq!(defaults.identity.test_handles_via, None);
+    assert_eq!(defaults.net.allow, AllowedHosts::default());
+
+    let folder = Folder::with("[net]\nallow = \"localhost:2582, PDS.internal\"\n");
+    let environment = [
+        ("AVIARY_IDENTITY_PLC", "http://localhost:2582/"),
+        ("AVIARY_IDENTITY_TEST_HANDLES_VIA", "http://localhost:2583"),
+    ];
+    let settings = folder
+        .load(&environment, Flags::default())
+        .unwrap()
+        .settings;
+    assert_eq!(settings.identity.plc.as_str(), "http://localhost:2582");
+    let via = settings.identity.test_handles_via.unwrap();
+    assert_eq!(via.as_str(), "http://localhost:2583");
+    assert_eq!(
+        settings.net.allow.to_string(),
+        "localhost:2582,pds.internal"
+    );
+}
+
+#[test]
+fn the_stream_is_a_relay_unless_told_and_addresses_are_lists() {
+    let defaults = Folder::with("")
+        .load(&[], Flags::default())
+        .unwrap()
+        .settings
+        .ingest;
+    assert_eq!(defaults.source, SourceKind::Relay);
+    assert_eq!(defaults.jetstream_verify, SampleShare::None);
+    let first = defaults.jetstream.first().as_str();
+    assert_eq!(first, "wss://jetstream2.us-east.bsky.network");
+
+    let folder = Folder::with("[ingest]\njetstream_verify = \"sample:5%\"\n");
+    let environment = [("AVIARY_INGEST_JETSTREAM", "ws://a:1, wss://b/")];
+    let flags = Flags {
+        source: Some("jetstream".into()),
+        relay: Some("wss://c,wss://d".into()),
+        ..Flags::default()
+    };
+    let ingest = folder.load(&environment, flags).unwrap().settings.ingest;
+    assert_eq!(ingest.source, SourceKind::Jetstream);
+    assert_eq!(ingest.jetstream_verify.percent(), 5);
+    assert_eq!(ingest.jetstream_verify.to_string(), "sample:5%");
+    let urls = |list: &StreamUrls| {
+        let urls = list.iter().map(|url| url.as_str().to_owned());
+        urls.collect::<Vec<_>>()
+    };
+    assert_eq!(urls(&ingest.jetstream), ["ws://a:1", "wss://b"]);
+    assert_eq!(urls(&ingest.relay), ["wss://c", "wss://d"]);
 }
 
 #[test]
@@ -158,6 +217,18 @@ fn values_are_refused_with_their_place() {
             "ingest.relay (a.toml:2): expected a relay's address such as wss://relay.example, without path, got \"https://r\"",
         ),
         (
+            "[identity]\nplc = \"plc.directory\"",
+            "identity.plc (a.toml:2): expected a server's address such as https://plc.directory, without path, got \"plc.directory\"",
+        ),
+        (
+            "[identity]\ntest_handles_via = \"http://localhost:2583/xrpc\"",
+            "identity.test_handles_via (a.toml:2): expected a server's address such as https://plc.directory, without path, got \"http://localhost:2583/xrpc\"",
+        ),
+        (
+            "[net]\nallow = \"localhost,http://x\"",
+            "net.allow (a.toml:2): expected hosts such as pds.internal,localhost:2583, got \"http://x\"",
+        ),
+        (
             "[plugins.a]\nmemory_mib = 100000",
             "plugins.a.memory_mib (a.toml:2): expected a number from 1 to 256, got \"100000\"",
         ),
@@ -181,13 +252,38 @@ fn values_are_refused_with_their_place() {
 }
 
 #[test]
+fn streams_are_refused_with_their_place() {
+    let refused = [
+        (
+            "[ingest]\nsource = \"firehose\"",
+            "ingest.source (a.toml:2): expected \"relay\" or \"jetstream\", got \"firehose\"",
+        ),
+        (
+            "[ingest]\njetstream = \"wss://a,,wss://b\"",
+            "ingest.jetstream (a.toml:2): expected a relay's address such as wss://relay.example, without path, got \"\"",
+        ),
+        (
+            "[ingest]\nrelay = \"wss://a, wss://a/\"",
+            "ingest.relay (a.toml:2): expected different addresses, got wss://a twice",
+        ),
+        (
+            "[ingest]\njetstream_verify = \"sample:0%\"",
+            "ingest.jetstream_verify (a.toml:2): expected \"none\", \"sample:N%\" with N from 1 to 99, or \"all\", got \"sample:0%\"",
+        ),
+    ];
+    for (toml, expected) in refused {
+        assert_eq!(Folder::with(toml).error(), expected);
+    }
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let folder = Folder::with(
         "[ingest]\nrelay = \"wss://me:hunter2@relay\"\n[plugins.a.settings]\napi_key = \"hunter2\"\nnested = { token = [\"hunter2\"] }\nname = \"me\"\n",
     );
     let loaded = folder.load(&[], Flags::default()).unwrap();
     assert_eq!(
-        loaded.settings.ingest.relay.as_str(),
+        loaded.settings.ingest.relay.first().as_str(),
         "wss://me:hunter2@relay"
     );
     let shown = loaded.to_toml();

@@ -113,6 +113,60 @@ impl StartAt {
     }
 }
 
+/// How far events are proven before they are indexed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerifyMode {
+    /// Blocks, tree, signature and chain.
+    #[default]
+    Full,
+    /// Blocks alone: what the relay says is believed, and nothing is repaired.
+    Hashes,
+}
+
+impl VerifyMode {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Hashes => "hashes",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Full, Self::Hashes]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
+/// Whether a host fetches by itself what was written before it followed the relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackfillMode {
+    /// `aviary backfill` does it when somebody asks.
+    #[default]
+    Off,
+    /// Collections of loaded plugins that were never backfilled are, one after another.
+    Auto,
+}
+
+impl BackfillMode {
+    /// The setting's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Auto => "auto",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Off, Self::Auto]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -137,6 +191,38 @@ impl LogFormat {
         [Self::Text, Self::Json]
             .into_iter()
             .find(|m| m.word() == word)
+    }
+}
+
+/// A server's address without path: `https://host`, or `http://host:port` of the operator's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// When it is another scheme, has no host, or has a user, a path or a query.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let expected = "a server's address such as https://plc.directory, without path";
+        let bad = || Problem::unexpected(expected, text);
+        let url = url::Url::parse(text).map_err(|_| bad())?;
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if !plain {
+            return Err(bad());
+        }
+        Ok(Self(url.origin().ascii_serialization()))
+    }
+
+    /// The address, without a slash at the end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -165,6 +251,12 @@ impl RelayUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where the same host answers XRPC.
+    #[must_use]
+    pub fn http(&self) -> String {
+        self.0.replacen("ws", "http", 1)
     }
 }
 

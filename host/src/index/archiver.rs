@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::retry;
 use crate::clock::Clock;
 use crate::limits;
 use crate::queue::{Batch, Queue};
-use crate::store::{ArchiveUnit, Archived, Feed, Store, StoreError};
+use crate::store::{ArchiveUnit, Archived, Feed, Store, StoreError, retry};
 use crate::telemetry::{Counter, Counters};
 
 /// The host consumer's parts.
@@ -25,6 +24,19 @@ pub struct Archiver {
     pub clock: Clock,
 }
 
+/// What is left to do of accounts that changed.
+#[derive(Clone, Copy)]
+struct Left {
+    redo: bool,
+    erase: bool,
+}
+
+impl Left {
+    fn any(self) -> bool {
+        self.redo || self.erase
+    }
+}
+
 impl Archiver {
     /// Archives until the queue is closed and drained. `abandon` gives up on a store that does not answer.
     ///
@@ -32,23 +44,28 @@ impl Archiver {
     /// When the store refuses for good: the archive cannot go on without us understanding why.
     pub async fn run(self, abandon: CancellationToken) -> Result<(), StoreError> {
         // An earlier run may have left accounts half done.
-        let mut redo = true;
+        let mut left = Left {
+            redo: true,
+            erase: true,
+        };
         loop {
-            if redo && self.queue.is_empty() {
-                redo = self.redo_step(&abandon).await?;
+            if left.any() && self.queue.is_empty() {
+                left = self.step(left, &abandon).await?;
                 continue;
             }
             let Ok(Some(batch)) = self.queue.read(limits::ARCHIVE_BATCH_ENTRIES_MAX).await else {
                 break;
             };
-            redo |= self.archive(batch, &abandon).await?.redo;
-            if redo {
+            let archived = self.archive(batch, &abandon).await?;
+            left.redo |= archived.redo;
+            left.erase |= archived.erase;
+            if left.any() {
                 // One step for each batch, so that a busy queue does not put it off for ever.
-                redo = self.redo_step(&abandon).await?;
+                left = self.step(left, &abandon).await?;
             }
         }
-        while redo {
-            redo = self.redo_step(&abandon).await?;
+        while left.any() {
+            left = self.step(left, &abandon).await?;
         }
         Ok(())
     }
@@ -72,18 +89,28 @@ impl Archiver {
         Ok(archived)
     }
 
-    async fn redo_step(&self, abandon: &CancellationToken) -> Result<bool, StoreError> {
-        let step = retry::until_done("redo", abandon, || self.store.redo_step()).await?;
+    /// One step of an erasure, or of a redo when none waits.
+    async fn step(&self, mut left: Left, abandon: &CancellationToken) -> Result<Left, StoreError> {
+        let step = if left.erase {
+            let step = retry::until_done("erase", abandon, || self.store.erase_step()).await?;
+            left.erase = step.more;
+            step
+        } else {
+            let step = retry::until_done("redo", abandon, || self.store.redo_step()).await?;
+            left.redo = step.more;
+            step
+        };
         if let Some((partition, pos)) = step.moved {
             self.feed.void(partition, pos);
         }
-        Ok(step.more)
+        Ok(left)
     }
 
     fn count(&self, archived: &Archived) {
         self.counters.add(Counter::Commits, archived.commits);
         self.counters
             .add(Counter::CommitsReplayed, archived.replayed);
+        self.counters.add(Counter::EntriesErased, archived.erased);
         self.counters.add(Counter::Records, archived.ops);
         self.counters.add(Counter::HostDeadLetters, archived.dead);
     }

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::prepare::{Prepared, prepare};
 use super::quarantine::FailureRun;
-use super::retry;
 use super::status::{ConsumerState, ConsumerStatus};
 use crate::clock::Clock;
 use crate::limits;
@@ -175,8 +174,10 @@ impl Consumer {
     ) -> Result<(), StoreError> {
         let Some(unit) = unit else { return Ok(()) };
         let unit = Arc::new(unit);
-        let Applied { rows, dead } =
-            retry::until_done("index", abandon, || self.store.index(Arc::clone(&unit))).await?;
+        let Applied { rows, dead } = crate::store::retry::until_done("index", abandon, || {
+            self.store.index(Arc::clone(&unit))
+        })
+        .await?;
         self.status.update(|s| {
             s.rows += rows;
             s.dead += dead;

@@ -1,7 +1,8 @@
 //! From a `#commit` frame to an entry with the wanted records' bytes.
 //!
-//! Guarantees: every block of the slice was hashed; the commit object is the slice's root and agrees with the frame
-//! about whose it is and which rev. An operation that cannot be used is dropped alone, with its reason.
+//! Guarantees of an [`Opened`] commit: every block of the slice was hashed; the commit object is the slice's root and
+//! agrees with the frame about whose it is and which rev. An operation that cannot be used is dropped alone, with its
+//! reason. Whether the commit is proven, signed, and next in its chain is asked one by one: `super::lane` does.
 
 use bytes::Bytes;
 
@@ -9,7 +10,8 @@ use super::scope::Scope;
 use crate::atproto::car::{CarError, CarSlice};
 use crate::atproto::commit::CommitObject;
 use crate::atproto::frame::{CommitFrame, OpAction, RepoOp};
-use crate::atproto::{cbor, syntax};
+use crate::atproto::proof::{self, ProofError};
+use crate::atproto::{PublicKey, cbor, syntax};
 use crate::entry::{Action, Commit, Op, RejectedOp, Source, Trust};
 use crate::limits;
 
@@ -34,6 +36,16 @@ pub(super) enum CommitError {
         frame: String,
         object: String,
     },
+    #[error("the operations are not proven: {0}")]
+    Proof(#[from] ProofError),
+    #[error("expected a rev that is at most {ahead_s} s ahead of this host's clock, got {rev}", ahead_s = limits::REV_AHEAD_MS_MAX / 1_000)]
+    FutureRev { rev: String },
+    #[error("the signature is not by the account's key, looked up anew")]
+    Signature,
+    #[error("the account's document has no usable signing key: {0}")]
+    NoKey(String),
+    #[error("the account's key cannot be found: {0}")]
+    Identity(String),
 }
 
 impl CommitError {
@@ -47,42 +59,100 @@ impl CommitError {
             Self::Root { .. } => "root",
             Self::Object(_) => "commit-object",
             Self::Mismatch { .. } => "mismatch",
+            Self::Proof(e) => e.reason(),
+            Self::FutureRev { .. } => "future-rev",
+            Self::Signature => "signature",
+            Self::NoKey(_) => "no-key",
+            Self::Identity(_) => "identity",
         }
     }
 }
 
-/// Reads a commit. `None` when nobody wants anything in it.
-pub(super) fn read(
-    frame: &CommitFrame<'_>,
-    scope: &Scope,
-    source: &Source,
-) -> Result<Option<Commit>, CommitError> {
-    check_frame(frame)?;
-    let car = CarSlice::read(frame.blocks)?;
-    let object = commit_object(frame, &car)?;
+/// A commit whose blocks were hashed and whose object agrees with its frame.
+pub(super) struct Opened<'f, 'a> {
+    frame: &'f CommitFrame<'a>,
+    car: CarSlice<'a>,
+    object: CommitObject<'a>,
+}
 
-    let mut commit = Commit {
-        did: frame.repo.clone(),
-        rev: frame.rev,
-        since: frame.since,
-        data: Some(object.data),
-        trust: Trust::Hashed,
-        source: source.clone(),
-        seq: frame.seq,
-        ops: Vec::with_capacity(frame.ops.len()),
-        rejected: Vec::new(),
-    };
-    for op in frame.ops.iter().filter(|op| is_wanted(op, scope)) {
-        match read_op(op, &car) {
-            Ok(op) => commit.ops.push(op),
-            Err(reason) => commit.rejected.push(RejectedOp {
-                path: op.path.chars().take(1_024).collect(),
-                reason,
-            }),
-        }
+impl<'f, 'a> Opened<'f, 'a> {
+    /// Reads the blocks of a frame.
+    pub(super) fn read(frame: &'f CommitFrame<'a>) -> Result<Self, CommitError> {
+        check_frame(frame)?;
+        let car = CarSlice::read(frame.blocks)?;
+        let object = commit_object(frame, &car)?;
+        Ok(Self { frame, car, object })
     }
-    let wanted = scope.is_all() || !commit.ops.is_empty() || !commit.rejected.is_empty();
-    Ok(wanted.then_some(commit))
+
+    /// Proves that the frame's operations are what led from `prevData` to the signed tree.
+    pub(super) fn prove(&self) -> Result<(), CommitError> {
+        Ok(proof::prove_commit(self.frame, &self.object, &self.car)?)
+    }
+
+    /// Whether the commit object is signed by this key.
+    pub(super) fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let signed = self
+            .car
+            .get(&self.frame.commit)
+            .and_then(|block| self.object.signed_bytes(block));
+        signed.is_some_and(|bytes| key.verify(&bytes, self.object.sig).is_ok())
+    }
+
+    /// The wanted operations whose records the slice lacks.
+    pub(super) fn missing_records(&self, scope: &Scope) -> Vec<RejectedOp> {
+        let missing = wanted(self.frame, scope).filter(|op| self.lacks(op));
+        let reason = "expected the record's block in the commit, got none";
+        missing.map(|op| rejected(op, reason)).collect()
+    }
+
+    fn lacks(&self, op: &RepoOp<'_>) -> bool {
+        op.action != OpAction::Delete && op.cid.is_some_and(|cid| self.car.get(&cid).is_none())
+    }
+
+    /// The entry: wanted operations with their records, those that cannot be used with reasons. A proven commit leaves
+    /// out those of [`Self::missing_records`]: they are in the repository.
+    pub(super) fn entry(&self, scope: &Scope, source: &Source, trust: Trust) -> Commit {
+        let frame = self.frame;
+        let mut commit = Commit {
+            did: frame.repo.clone(),
+            rev: frame.rev,
+            since: frame.since,
+            data: Some(self.object.data),
+            trust,
+            source: source.clone(),
+            seq: frame.seq,
+            ops: Vec::with_capacity(frame.ops.len()),
+            rejected: Vec::new(),
+        };
+        let fetched = |op: &RepoOp<'_>| trust == Trust::Verified && self.lacks(op);
+        for op in wanted(frame, scope).filter(|op| !fetched(op)) {
+            match read_op(op, &self.car) {
+                Ok(op) => commit.ops.push(op),
+                Err(reason) => commit.rejected.push(rejected(op, reason)),
+            }
+        }
+        commit
+    }
+}
+
+/// The operations that somebody wants. The collection alone decides, so that a wanted record with a bad key is
+/// rejected and not overlooked.
+pub(super) fn wanted<'f, 'a>(
+    frame: &'f CommitFrame<'a>,
+    scope: &'f Scope,
+) -> impl Iterator<Item = &'f RepoOp<'a>> {
+    frame.ops.iter().filter(|op| {
+        let collection = op.path.split_once('/').map_or(op.path, |(c, _)| c);
+        scope.wants(collection)
+    })
+}
+
+/// An operation that cannot be used, with why.
+pub(super) fn rejected(op: &RepoOp<'_>, reason: impl Into<String>) -> RejectedOp {
+    RejectedOp {
+        path: op.path.chars().take(1_024).collect(),
+        reason: reason.into(),
+    }
 }
 
 fn check_frame(frame: &CommitFrame<'_>) -> Result<(), CommitError> {
@@ -134,12 +204,6 @@ fn commit_object<'a>(
         ));
     }
     Ok(object)
-}
-
-/// The collection alone decides, so that a wanted record with a bad key is rejected and not overlooked.
-fn is_wanted(op: &RepoOp<'_>, scope: &Scope) -> bool {
-    let collection = op.path.split_once('/').map_or(op.path, |(c, _)| c);
-    scope.wants(collection)
 }
 
 fn read_op(op: &RepoOp<'_>, car: &CarSlice<'_>) -> Result<Op, String> {

@@ -15,8 +15,6 @@ use crate::queue::{Queue, QueueError};
 pub(super) struct Marks {
     source: Source,
     partitions: u16,
-    /// Highest seq whose entries have all been appended.
-    appended_seq: Option<i64>,
     marked_seq: Option<i64>,
     events: u64,
     last: Instant,
@@ -27,37 +25,35 @@ impl Marks {
         Self {
             source,
             partitions,
-            appended_seq: None,
             marked_seq: None,
             events: 0,
             last: Instant::now(),
         }
     }
 
-    /// Notes that everything of the event `seq` has been appended.
-    pub(super) fn appended(&mut self, seq: i64) {
-        self.appended_seq = Some(self.appended_seq.map_or(seq, |s| s.max(seq)));
+    /// Notes an event that the next mark may cover.
+    pub(super) fn event(&mut self) {
         self.events += 1;
     }
 
-    /// Appends marks when it is time.
-    pub(super) async fn if_due(&mut self, queue: &dyn Queue) -> Result<(), QueueError> {
-        let due = self.events >= limits::MARK_EVENTS
+    /// Whether it is time to ask how far the lanes are.
+    pub(super) fn is_due(&self) -> bool {
+        self.events >= limits::MARK_EVENTS
             || (self.events > 0
-                && self.last.elapsed() >= Duration::from_millis(limits::MARK_INTERVAL_MS));
-        if due { self.flush(queue).await } else { Ok(()) }
+                && self.last.elapsed() >= Duration::from_millis(limits::MARK_INTERVAL_MS))
     }
 
-    /// Appends marks now, unless nothing is new.
-    pub(super) async fn flush(&mut self, queue: &dyn Queue) -> Result<(), QueueError> {
+    /// Notes that the lanes were asked.
+    pub(super) fn asked(&mut self) {
         self.events = 0;
         self.last = Instant::now();
-        let Some(seq) = self
-            .appended_seq
-            .filter(|_| self.appended_seq != self.marked_seq)
-        else {
+    }
+
+    /// Appends marks: all of the source up to `seq` is in the queue. Nothing happens when that is known already.
+    pub(super) async fn append(&mut self, seq: i64, queue: &dyn Queue) -> Result<(), QueueError> {
+        if self.marked_seq.is_some_and(|marked| seq <= marked) {
             return Ok(());
-        };
+        }
         for partition in 0..self.partitions {
             let source = self.source.clone();
             queue.append(partition, Entry::Mark { source, seq }).await?;

@@ -41,6 +41,18 @@ impl Scope {
         self.all
     }
 
+    /// The patterns that this was made of, in order; `*` for every collection.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<String> {
+        if self.all {
+            return vec!["*".to_owned()];
+        }
+        let prefixes = self.prefixes.iter().map(|prefix| format!("{prefix}*"));
+        let mut patterns: Vec<String> = self.exact.iter().cloned().chain(prefixes).collect();
+        patterns.sort_unstable();
+        patterns
+    }
+
     /// Whether a collection is wanted.
     #[must_use]
     pub fn wants(&self, collection: &str) -> bool {
@@ -59,6 +71,8 @@ mod tests {
         let scope = Scope::of(["app.bsky.feed.post", "com.example.*"]);
         assert!(scope.wants("app.bsky.feed.post") && scope.wants("com.example.thing"));
         assert!(!scope.wants("app.bsky.feed.postgate") && !scope.wants("com.examples.thing"));
+        assert_eq!(scope.patterns(), ["app.bsky.feed.post", "com.example.*"]);
+        assert_eq!(Scope::all().patterns(), ["*"]);
         assert!(
             Scope::all().wants("anything.at.all") && !Scope::default().wants("anything.at.all")
         );

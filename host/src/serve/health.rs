@@ -1,4 +1,4 @@
-//! `/xrpc/_health` for people and scripts, `/metrics` for Prometheus.
+//! `/xrpc/_health`: the host's figures for people and scripts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Health {
     pub version: String,
     /// The upstream that is followed; none without ingest.
     pub source: Option<String>,
+    /// What kind of stream it is: `relay` or `jetstream`.
+    pub source_kind: String,
     /// Whether it is connected now.
     pub connected: bool,
     /// Frames read since the start.
@@ -39,8 +41,45 @@ pub struct Health {
     pub records: u64,
     /// Resident memory (bytes), where the system tells.
     pub resident_bytes: Option<u64>,
+    /// How far events are proven before they are indexed: `full` or `hashes` with a relay; with a Jetstream what share
+    /// is held against the accounts' hosts, `none`, `sample:N%` or `all`.
+    pub verify: String,
+    /// How the stream is; none without ingest.
+    pub stream: Option<StreamHealth>,
+    /// Followed repositories by state.
+    pub repos: RepoHealth,
+    /// Everything that is counted, since the start.
+    pub counters: BTreeMap<String, u64>,
     /// The loaded plugins.
     pub plugins: Vec<PluginHealth>,
+}
+
+/// How the stream is.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamHealth {
+    /// Since the last message, or the start (s).
+    pub silent_s: u64,
+    /// Since the saved cursor moved, or the start (s).
+    pub cursor_still_s: u64,
+    /// `live`, `catching-up`, `stalled`, `quiet` or `disconnected`.
+    pub state: String,
+    /// Collections of which nothing came for much longer than usual while the stream is live.
+    pub quiet_collections: Vec<String>,
+}
+
+/// Followed repositories by state.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepoHealth {
+    /// The archive has all that is wanted of them.
+    pub synchronized: u64,
+    /// A hole or a failed proof was met: to be fetched.
+    pub desynchronized: u64,
+    /// Being fetched.
+    pub resyncing: u64,
+    /// To be fetched when their accounts are active again.
+    pub inactive: u64,
 }
 
 /// What a host says about one plugin.
@@ -68,10 +107,4 @@ pub struct PluginHealth {
 pub(super) async fn health(State(parts): State<ServeParts>) -> Response {
     let health = (parts.health)().await;
     ([(header::CACHE_CONTROL, "no-store")], Json(health)).into_response()
-}
-
-pub(super) async fn metrics(State(parts): State<ServeParts>) -> Response {
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = parts.counters.snapshot().prometheus();
-    ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

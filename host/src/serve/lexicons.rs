@@ -3,7 +3,8 @@
 use crate::atproto::lexicon::{Catalog, LexiconError};
 
 /// The documents, as JSON.
-pub const CORE_LEXICONS: [&str; 2] = [
+pub const CORE_LEXICONS: [&str; 3] = [
+    include_str!("../../../lexicons/com/atproto/repo/describeRepo.json"),
     include_str!("../../../lexicons/com/atproto/repo/getRecord.json"),
     include_str!("../../../lexicons/com/atproto/repo/listRecords.json"),
 ];

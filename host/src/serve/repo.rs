@@ -1,16 +1,21 @@
-//! `com.atproto.repo.getRecord` and `listRecords`, for any collection that the archive holds.
+//! `com.atproto.repo.describeRepo`, `getRecord` and `listRecords`, for any collection that the archive holds.
+
+mod describe;
+mod whose;
 
 use serde_json::{Map, Value};
 
+use super::ServeParts;
 use super::error::XrpcError;
 use super::methods::{MethodResponse, Payload};
-use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, json};
+use crate::atproto::{AtUri, Cid, Nsid, RecordKey, json};
 use crate::limits;
-use crate::store::{RecordRow, Store};
+use crate::store::RecordRow;
 
 /// The host's own methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RepoMethod {
+    DescribeRepo,
     GetRecord,
     ListRecords,
 }
@@ -18,21 +23,23 @@ pub(super) enum RepoMethod {
 impl RepoMethod {
     pub(super) fn of(nsid: &Nsid) -> Option<Self> {
         match nsid.as_str() {
+            "com.atproto.repo.describeRepo" => Some(Self::DescribeRepo),
             "com.atproto.repo.getRecord" => Some(Self::GetRecord),
             "com.atproto.repo.listRecords" => Some(Self::ListRecords),
             _ => None,
         }
     }
 
-    /// Answers from the store; `params` have passed the method's lexicon.
+    /// Answers; `params` have passed the method's lexicon.
     pub(super) async fn answer(
         self,
-        store: &dyn Store,
+        parts: &ServeParts,
         params: &Map<String, Value>,
     ) -> Result<MethodResponse, XrpcError> {
         let body = match self {
-            Self::GetRecord => get_record(store, params).await?,
-            Self::ListRecords => list_records(store, params).await?,
+            Self::DescribeRepo => describe::describe_repo(parts, params).await?,
+            Self::GetRecord => get_record(parts, params).await?,
+            Self::ListRecords => list_records(parts, params).await?,
         };
         Ok(MethodResponse {
             body: Payload::Json(body),
@@ -41,9 +48,9 @@ impl RepoMethod {
     }
 }
 
-async fn get_record(store: &dyn Store, params: &Map<String, Value>) -> Result<String, XrpcError> {
+async fn get_record(parts: &ServeParts, params: &Map<String, Value>) -> Result<String, XrpcError> {
     let uri = AtUri {
-        did: repo(params)?,
+        did: whose::repo(parts, params).await?,
         collection: collection(params)?,
         rkey: record_key(params, "rkey")?,
     };
@@ -51,7 +58,7 @@ async fn get_record(store: &dyn Store, params: &Map<String, Value>) -> Result<St
         Some(text) => Some(Cid::parse(text).map_err(|e| XrpcError::invalid(format!("cid: {e}")))?),
         None => None,
     };
-    let found = store.get_record(&uri).await?;
+    let found = parts.store.get_record(&uri).await?;
     let mut out = String::new();
     match found.filter(|row| wanted.is_none_or(|cid| cid == row.cid)) {
         Some(row) if write_record(&uri, &row, &mut out) => Ok(out),
@@ -63,8 +70,11 @@ async fn get_record(store: &dyn Store, params: &Map<String, Value>) -> Result<St
     }
 }
 
-async fn list_records(store: &dyn Store, params: &Map<String, Value>) -> Result<String, XrpcError> {
-    let (did, collection) = (repo(params)?, collection(params)?);
+async fn list_records(
+    parts: &ServeParts,
+    params: &Map<String, Value>,
+) -> Result<String, XrpcError> {
+    let (did, collection) = (whose::repo(parts, params).await?, collection(params)?);
     let after = match params.get("cursor").and_then(Value::as_str) {
         Some(_) => Some(record_key(params, "cursor")?),
         None => None,
@@ -82,7 +92,8 @@ async fn list_records(store: &dyn Store, params: &Map<String, Value>) -> Result<
         .unwrap_or(limits::LIST_RECORDS_MAX)
         .clamp(1, limits::LIST_RECORDS_MAX);
 
-    let page = store
+    let page = parts
+        .store
         .list_records(&did, &collection, after.as_ref(), reverse, limit)
         .await?
         .ok_or_else(|| {
@@ -134,16 +145,6 @@ fn write_record(uri: &AtUri, row: &RecordRow, out: &mut String) -> bool {
 fn text<'p>(params: &'p Map<String, Value>, name: &str) -> Result<&'p str, XrpcError> {
     let value = params.get(name).and_then(Value::as_str);
     value.ok_or_else(|| XrpcError::invalid(format!("{name} is required")))
-}
-
-fn repo(params: &Map<String, Value>) -> Result<Did, XrpcError> {
-    let text = text(params, "repo")?;
-    if !text.starts_with("did:") {
-        return Err(XrpcError::invalid(format!(
-            "repo must be a DID: this host does not resolve handles yet, got {text:?}"
-        )));
-    }
-    Did::parse(text).map_err(|e| XrpcError::invalid(format!("repo: {e}")))
 }
 
 fn collection(params: &Map<String, Value>) -> Result<Nsid, XrpcError> {

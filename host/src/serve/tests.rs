@@ -5,9 +5,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use super::*;
-use crate::atproto::Cid;
+use crate::atproto::{Cid, Did, DidDocument};
+use crate::store::partial::Partial;
 use crate::telemetry::Counter;
-use fake::{BUSY, COLLECTION, DID, FakeMethods, FakeStore, HIDDEN};
+use fake::{BUSY, COLLECTION, DID, FakeMethods, FakeStore, HIDDEN, UNHANDLED};
 
 mod fake;
 
@@ -17,11 +18,12 @@ fn parts(rkeys: &[&str]) -> ServeParts {
         catalog.add(document.as_bytes()).unwrap();
     }
     ServeParts {
-        store: Arc::new(FakeStore::with(rkeys)),
+        store: Arc::new(Partial(FakeStore::with(rkeys))),
         catalog: Arc::new(catalog),
         methods: Arc::new(FakeMethods {
             slow_began: Arc::default(),
         }),
+        identities: None,
         health: Arc::new(|| {
             Box::pin(async {
                 Health {
@@ -86,6 +88,67 @@ async fn get_record_gives_uri_cid_and_value() {
     for path in [format!("{path}&cid={other}"), absent] {
         let (status, name, _) = error(&parts, &path).await;
         assert_eq!((status, name.as_str()), (400, "RecordNotFound"), "{path}");
+    }
+}
+
+fn document(did: &str, handle: &str) -> Value {
+    json!({ "id": did, "alsoKnownAs": [format!("at://{handle}")], "x": "as it \"came\"" })
+}
+
+/// `DID` is alice.test, `HIDDEN` is bob.test, and `UNHANDLED` has no handle.
+fn parts_with_identities() -> ServeParts {
+    let documents = [(DID, "alice.test"), (HIDDEN, "bob.test"), (UNHANDLED, "")];
+    let documents = documents.map(|(did, handle)| {
+        let text = document(did, handle).to_string();
+        DidDocument::parse(text.as_bytes(), &Did::parse(did).unwrap()).unwrap()
+    });
+    let mut parts = parts(&["one"]);
+    parts.identities = Some(Arc::new(Identities::fixed(documents)));
+    parts
+}
+
+#[tokio::test]
+async fn an_account_is_described_with_its_document() {
+    let parts = parts_with_identities();
+    let path = "/xrpc/com.atproto.repo.describeRepo?repo=";
+    let alice = json!({
+        "did": DID,
+        "handle": "alice.test",
+        "handleIsCorrect": true,
+        "collections": [COLLECTION],
+        "didDoc": document(DID, "alice.test"),
+    });
+    for repo in [DID, "alice.test"] {
+        assert_eq!(
+            get(&parts, &format!("{path}{repo}")).await,
+            (200, alice.clone())
+        );
+    }
+    let (status, body) = get(&parts, &format!("{path}{UNHANDLED}")).await;
+    assert_eq!((status, &body["handle"]), (200, &json!("handle.invalid")));
+    assert_eq!(
+        (&body["handleIsCorrect"], &body["collections"]),
+        (&json!(false), &json!([]))
+    );
+    for absent in [HIDDEN, "bob.test", "nobody.test", "did:plc:nobody"] {
+        let (status, name, _) = error(&parts, &format!("{path}{absent}")).await;
+        assert_eq!((status, name.as_str()), (400, "RepoNotFound"), "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_may_be_named_by_its_handle() {
+    let parts = parts_with_identities();
+    let list = format!("/xrpc/com.atproto.repo.listRecords?collection={COLLECTION}&repo=");
+    let (status, body) = get(&parts, &format!("{list}Alice.test")).await;
+    let uri = format!("at://{DID}/{COLLECTION}/one");
+    assert_eq!((status, &body["records"][0]["uri"]), (200, &json!(uri)));
+    let record = "/xrpc/com.atproto.repo.getRecord?rkey=one&collection=xyz.example.thing&repo=";
+    let (status, body) = get(&parts, &format!("{record}alice.test")).await;
+    assert_eq!((status, &body["uri"]), (200, &json!(uri)));
+    for absent in ["nobody.test", "bob.test"] {
+        let (status, name, _) = error(&parts, &format!("{list}{absent}")).await;
+        assert_eq!((status, name.as_str()), (400, "RepoNotFound"), "{absent}");
     }
 }
 

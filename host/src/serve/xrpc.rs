@@ -67,7 +67,7 @@ async fn answer(
         .query_params(&nsid, &pairs)
         .map_err(|e| XrpcError::invalid(e.to_string()))?;
     if let Some(method) = RepoMethod::of(&nsid) {
-        let answer = method.answer(parts.store.as_ref(), &params).await?;
+        let answer = method.answer(parts, &params).await?;
         return Ok(answer.into_response());
     }
     let (languages, labelers) = (languages(request.headers()), labelers(request.headers()));

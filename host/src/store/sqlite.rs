@@ -3,11 +3,14 @@
 //! Guarantees what [`Store`] does. One process owns a file at a time: a second one is refused. Reads go through their
 //! own connections and see what was committed when they started; everything that writes is a unit of the one writer.
 
+mod accounts;
 mod archive;
+mod backfill;
 mod bulk;
 mod connection;
 mod counts;
 mod dead;
+mod erase;
 mod feed;
 mod generation;
 mod intern;
@@ -19,8 +22,10 @@ mod plan;
 mod read;
 mod records;
 mod redo;
+mod repos;
 mod rows;
 mod schema;
+mod snapshot;
 mod standing;
 mod trim;
 mod writer;
@@ -38,7 +43,10 @@ use self::read::{Reads, SqliteReadSession};
 use self::standing::Standing;
 use self::writer::{Unit, Writer, WriterOptions};
 use super::Store;
-use super::archive::{ArchiveUnit, Archived, Heads, RecordRow, RedoStep, RepoPage};
+use super::archive::{
+    AccountRow, ArchiveUnit, Archived, ArchivedRecord, BackfillJob, BrokenRepo, Heads, RecordRow,
+    RedoStep, RepoCounts, RepoPage, RepoState,
+};
 use super::error::StoreError;
 use super::feed::{FeedBatch, FeedLimit, Pos, Wants};
 use super::read::ReadSession;
@@ -55,7 +63,7 @@ pub struct SqliteOptions {
     pub path: PathBuf,
     /// How many partitions it has; fixed when the file is made.
     pub partitions: u16,
-    /// Times of registrations.
+    /// Times of registrations and erasures.
     pub clock: Clock,
 }
 
@@ -154,6 +162,62 @@ impl Store for SqliteStore {
 
     async fn redo_step(&self) -> Result<RedoStep, StoreError> {
         self.writer.host(Unit::Redo).await
+    }
+
+    async fn erase_step(&self) -> Result<RedoStep, StoreError> {
+        let now_us = self.clock.now_us();
+        self.writer.host(|answer| Unit::Erase(now_us, answer)).await
+    }
+
+    async fn repo_states(&self, dids: &[Did]) -> Result<Vec<Option<RepoState>>, StoreError> {
+        repos::states(&mut *self.reader().await?, dids).await
+    }
+
+    async fn followed(&self, after: i64, limit: usize) -> Result<Vec<(i64, Did)>, StoreError> {
+        repos::followed(&mut *self.reader().await?, after, limit).await
+    }
+
+    async fn broken_repos(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, BrokenRepo)>, StoreError> {
+        repos::broken(&mut *self.reader().await?, after, limit).await
+    }
+
+    async fn repo_counts(&self) -> Result<RepoCounts, StoreError> {
+        repos::counts(&mut *self.reader().await?).await
+    }
+
+    async fn archived_collections(&self, did: &Did) -> Result<Vec<Nsid>, StoreError> {
+        snapshot::collections(&mut *self.reader().await?, did).await
+    }
+
+    async fn archived_records(
+        &self,
+        did: &Did,
+        collection: &Nsid,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<ArchivedRecord>, StoreError> {
+        let mut c = self.reader().await?;
+        snapshot::records(&mut c, (did, collection), after, limit).await
+    }
+
+    async fn account(&self, did: &Did) -> Result<Option<AccountRow>, StoreError> {
+        accounts::get(&mut *self.reader().await?, did).await
+    }
+
+    async fn deleted_accounts(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, AccountRow)>, StoreError> {
+        accounts::deleted(&mut *self.reader().await?, after, limit).await
+    }
+
+    async fn backfill_jobs(&self) -> Result<Vec<BackfillJob>, StoreError> {
+        backfill::jobs(&mut *self.reader().await?).await
     }
 
     async fn changes_after(

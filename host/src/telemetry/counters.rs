@@ -64,10 +64,32 @@ counters! {
     Ops = "ops" Counter;
     /// Wanted operations that could not be read, handed on as host dead letters.
     OpsRejected = "ops_rejected" Counter;
+    /// Commits proven by tree, signature and chain.
+    CommitsVerified = "commits_verified" Counter;
+    /// Operations of a Jetstream proven by their accounts' hosts.
+    StreamOpsProven = "stream_ops_proven" Counter;
+    /// Operations of a Jetstream in whose place the proven present state was taken, for the account had moved on.
+    StreamOpsReplaced = "stream_ops_replaced" Counter;
+    /// Operations of a Jetstream that were to be proven, and neither were nor proved false.
+    StreamOpsUnproven = "stream_ops_unproven" Counter;
+    /// Frames held until their account's key was looked up.
+    FramesHeld = "frames_held" Counter;
+    /// Times that a followed repository was found desynchronized.
+    ReposDesynchronized = "repos_desynchronized" Counter;
+    /// Repositories fetched whole and proven.
+    Resyncs = "resyncs" Counter;
+    /// Fetches of a repository that failed.
+    ResyncsFailed = "resyncs_failed" Counter;
+    /// Records of fetched repositories that were held against the archive.
+    ResyncRecords = "resync_records" Counter;
+    /// Gaps of a whole stream, after which the upstream's list of repositories is gone through.
+    StreamGaps = "stream_gaps" Counter;
     /// Commits archived.
     Commits = "commits" Counter;
     /// Commits whose rev the archive had already.
     CommitsReplayed = "commits_replayed" Counter;
+    /// Entries dropped, because everything of their account was erased.
+    EntriesErased = "entries_erased" Counter;
     /// Record operations archived.
     Records = "records" Counter;
     /// Dead letters of the host itself.

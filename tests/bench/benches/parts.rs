@@ -1,8 +1,8 @@
 //! The parts of the path by themselves, on the vendored recording of a real network.
 //!
-//! Frames: decoding with and without hashing every block. Guests: one call of `index` on a fresh instance for batches
-//! of several sizes, beside native Rust that does the same work; a batch of 4,096 shares one instance over so many
-//! changes that it shows what reusing instances would give.
+//! Frames: decoding with and without hashing every block. Trees: undoing each commit of the medium recording, and
+//! walking a large repository, where the shared data is there. Guests: one call of `index` on a fresh instance for batches
+//! of several sizes, beside native Rust that does the same work.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,12 +14,15 @@
 use std::sync::{Arc, OnceLock};
 
 use aviary::atproto::car::CarSlice;
-use aviary::atproto::frame::{Frame, OpAction};
+use aviary::atproto::commit::CommitObject;
+use aviary::atproto::frame::{CommitFrame, Frame, OpAction};
+use aviary::atproto::mst::Walk;
+use aviary::atproto::proof::prove_commit;
 use aviary::atproto::{AtUri, json, syntax};
 use aviary::plugins::{EngineOptions, Engines, Plugin, PluginOptions};
 use aviary::store::{Change, ChangeState};
-use aviary_tests::guests;
 use aviary_tests::recording::Recording;
+use aviary_tests::{guests, shared_data};
 use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -29,21 +32,59 @@ const COLLECTION: &str = "app.bsky.feed.post";
 const BATCHES: &[usize] = &[1, 16, 256, 4_096];
 
 fn main() {
+    println!(
+        "Guests: the host never reuses an instance, each batch below runs on a fresh one. A consumer takes up to 256\n\
+         changes at once. A batch of 4,096 is never made: its single instance serves so many changes that starting it no\n\
+         longer counts, so it shows the most that reusing instances could give."
+    );
     divan::main();
 }
 
 /// The recording's frames.
 fn frames() -> &'static [Vec<u8>] {
     static FRAMES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
-    FRAMES.get_or_init(|| {
-        let bytes = Recording::small().frames();
-        let (mut rest, mut frames) = (&bytes[..], Vec::new());
-        while let Some((head, tail)) = rest.split_first_chunk() {
-            let (frame, tail) = tail.split_at(u32::from_be_bytes(*head) as usize);
-            frames.push(frame.to_vec());
-            rest = tail;
-        }
-        frames
+    FRAMES.get_or_init(|| frames_of(&Recording::small()))
+}
+
+fn frames_of(recording: &Recording) -> Vec<Vec<u8>> {
+    let bytes = recording.frames();
+    let (mut rest, mut frames) = (&bytes[..], Vec::new());
+    while let Some((head, tail)) = rest.split_first_chunk() {
+        let (frame, tail) = tail.split_at(u32::from_be_bytes(*head) as usize);
+        frames.push(frame.to_vec());
+        rest = tail;
+    }
+    frames
+}
+
+/// The medium recording's commits, read and hashed; the vendored recording's where it is absent.
+fn commits() -> &'static [(
+    CommitFrame<'static>,
+    CommitObject<'static>,
+    CarSlice<'static>,
+)] {
+    type Commits = Vec<(
+        CommitFrame<'static>,
+        CommitObject<'static>,
+        CarSlice<'static>,
+    )>;
+    static COMMITS: OnceLock<Commits> = OnceLock::new();
+    COMMITS.get_or_init(|| {
+        let medium = Recording::shared("medium").map(|recording| frames_of(&recording));
+        let frames = medium.unwrap_or_else(|| frames().to_vec()).leak();
+        let commits = frames
+            .iter()
+            .filter_map(|f| match Frame::decode(f).unwrap() {
+                Frame::Commit(frame) => Some(frame),
+                _ => None,
+            });
+        commits
+            .map(|frame| {
+                let car = CarSlice::read(frame.blocks).unwrap();
+                let object = CommitObject::decode(car.get(&frame.commit).unwrap()).unwrap();
+                (frame, object, car)
+            })
+            .collect()
     })
 }
 
@@ -114,6 +155,55 @@ fn frames_decoded_and_every_block_hashed(bencher: Bencher<'_, '_>) {
             }
         }
     });
+}
+
+/// Without the hashing of blocks, which is measured above.
+#[divan::bench]
+fn commits_undone(bencher: Bencher<'_, '_>) {
+    let items = ItemsCount::new(commits().len());
+    bencher.counter(items).bench(|| {
+        for (frame, object, car) in commits() {
+            prove_commit(frame, object, car).unwrap();
+        }
+    });
+}
+
+/// A repository of 11,585 records: its CAR read and hashed, its tree walked.
+#[divan::bench]
+fn repository_walked(bencher: Bencher<'_, '_>) {
+    let name = "conformance/repo-stream-crate/car-samples/midsize.car";
+    let Some(bytes) = shared_data::read(name) else {
+        return;
+    };
+    bencher.counter(BytesCount::new(bytes.len())).bench(|| {
+        let car = CarSlice::read(&bytes).unwrap();
+        divan::black_box(records_walked(&car))
+    });
+}
+
+/// The same without hashing.
+#[divan::bench]
+fn repository_walked_of_hashed_blocks(bencher: Bencher<'_, '_>) {
+    let name = "conformance/repo-stream-crate/car-samples/midsize.car";
+    let Some(bytes) = shared_data::read(name) else {
+        return;
+    };
+    let car = CarSlice::read(&bytes).unwrap();
+    let bytes = BytesCount::new(bytes.len());
+    bencher
+        .counter(bytes)
+        .bench(|| divan::black_box(records_walked(&car)));
+}
+
+fn records_walked(car: &CarSlice<'_>) -> usize {
+    let commit = CommitObject::decode(car.get(&car.root()).unwrap()).unwrap();
+    let get = |cid: &_| Ok::<_, std::convert::Infallible>(car.get(cid));
+    let mut walk = Walk::new(commit.data, get).unwrap();
+    let mut records = 0;
+    while walk.next().unwrap().is_some() {
+        records += 1;
+    }
+    records
 }
 
 #[divan::bench]

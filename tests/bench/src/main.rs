@@ -1,16 +1,21 @@
-//! The whole path, measured as its operator would see it: `aviary replay` on frames, into a fresh SQLite store.
+//! The figures of the whole host: commits verified, frames replayed into SQLite, a large repository fetched.
 //!
-//! Prints the median of several runs. The machine is shared and noisy: CPU seconds per 1,000 events is the figure to
-//! compare, events/s says what this machine did at that moment.
+//! Every figure is the median of several runs and stands beside what it is to be held against, measured in the same
+//! run. The machine may be shared and noisy: compare CPU time and ratios; rates say what this machine did at that moment.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod measure;
+mod peer;
+mod recorded;
+mod resync;
+mod verification;
+mod whole_path;
+
+use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Parser;
-use serde_json::Value;
+use clap::{Parser, ValueEnum};
 
-/// Measures `aviary replay`.
+/// Measures a release build of `aviary`.
 #[derive(Parser)]
 struct Args {
     /// The `aviary` program (a release build).
@@ -19,105 +24,53 @@ struct Args {
     /// A folder of plugins.
     #[arg(long)]
     plugins: PathBuf,
+    /// A folder with pre-signed frames and their DID documents, as `simnet record` makes it.
+    #[arg(long)]
+    signed: PathBuf,
+    /// A folder with the reference libraries installed; without it nothing stands beside verification.
+    #[arg(long)]
+    peer: Option<PathBuf>,
     /// Counted runs of each case.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Files of frames, each `NAME=PATH`.
-    #[arg(required = true)]
-    frames: Vec<String>,
+    /// Records of the repository that is fetched.
+    #[arg(long, default_value_t = 100_000)]
+    records: usize,
+    /// Only this.
+    #[arg(long)]
+    only: Option<Only>,
 }
 
-/// One run's figures.
-struct Run {
-    events: f64,
-    events_per_s: f64,
-    cpu_s_per_1000: f64,
-    guest_share: f64,
-    resident_peak_mib: f64,
-    store_mib: f64,
+/// One table.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Verification,
+    WholePath,
+    Resync,
+}
+
+impl Args {
+    fn asks_for(&self, table: Only) -> bool {
+        self.only.is_none_or(|only| only == table)
+    }
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    println!(
-        "{:<22} {:<8} {:>9} {:>10} {:>12} {:>8} {:>9} {:>9}",
-        "frames", "archive", "events", "events/s", "CPU s/1,000", "WASM", "peak MiB", "store MiB"
-    );
-    for frames in &args.frames {
-        let (name, path) = frames
-            .split_once('=')
-            .with_context(|| format!("expected NAME=PATH, got {frames:?}"))?;
-        for archive in ["plugins", "all"] {
-            let mut runs = (0..args.runs.max(1))
-                .map(|_| replay(&args, Path::new(path), archive))
-                .collect::<anyhow::Result<Vec<Run>>>()?;
-            runs.sort_by(|a, b| a.cpu_s_per_1000.total_cmp(&b.cpu_s_per_1000));
-            let median = &runs[runs.len() / 2];
-            println!(
-                "{name:<22} {archive:<8} {:>9} {:>10.0} {:>12.4} {:>7.1}% {:>9.0} {:>9.1}",
-                median.events,
-                median.events_per_s,
-                median.cpu_s_per_1000,
-                100.0 * median.guest_share,
-                median.resident_peak_mib,
-                median.store_mib
-            );
-        }
+    println!("{}", measure::machine());
+    let signed = recorded::of_folder("pre-signed", &args.signed)?;
+    let medium = recorded::medium()?;
+    let inputs: Vec<_> = std::iter::once(signed).chain(medium).collect();
+    if args.asks_for(Only::Verification) {
+        verification::table(&inputs, args.peer.as_deref(), args.runs)?;
     }
+    if args.asks_for(Only::WholePath) {
+        whole_path::table(&args, &inputs)?;
+    }
+    if args.asks_for(Only::Resync) {
+        let runtime = tokio::runtime::Runtime::new().context("starting a runtime")?;
+        runtime.block_on(resync::table(&args))?;
+    }
+    println!("{}", measure::machine());
     Ok(())
-}
-
-fn replay(args: &Args, frames: &Path, archive: &str) -> anyhow::Result<Run> {
-    let dir = tempfile::tempdir()?;
-    let store = dir.path().join("store.db");
-    let output = Command::new(&args.aviary)
-        .arg("replay")
-        .arg(frames)
-        .arg("--store")
-        .arg(format!("sqlite://{}", store.display()))
-        .arg("--plugins")
-        .arg(&args.plugins)
-        .args(["--archive", archive, "--json"])
-        .current_dir(dir.path())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting aviary")?;
-    anyhow::ensure!(
-        output.status.success(),
-        "aviary replay failed: {}",
-        output.status
-    );
-    let summary: Value = serde_json::from_slice(&output.stdout).context("the summary")?;
-    let figure = |name: &str| {
-        summary[name]
-            .as_f64()
-            .with_context(|| format!("the summary has no {name}: {summary}"))
-    };
-    const MIB: f64 = 1024.0 * 1024.0;
-    let cpu_s = figure("cpu_s")?;
-    Ok(Run {
-        events: figure("events")?,
-        events_per_s: figure("events_per_s")?,
-        cpu_s_per_1000: figure("cpu_s_per_1000_events")?,
-        guest_share: if cpu_s > 0.0 {
-            figure("guest_s")? / cpu_s
-        } else {
-            0.0
-        },
-        resident_peak_mib: figure("resident_peak_bytes")? / MIB,
-        store_mib: store_bytes(dir.path())? / MIB,
-    })
-}
-
-/// The database with its log, as it lies on the disk.
-fn store_bytes(dir: &Path) -> anyhow::Result<f64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("store.db") {
-            bytes += entry.metadata()?.len();
-        }
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a size to show")]
-    Ok(bytes as f64)
 }

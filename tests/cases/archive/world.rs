@@ -189,6 +189,8 @@ impl World {
                     did: did(who),
                     reason: format!("a hole at {n}"),
                     rev: (!known || random.below(2) == 0).then(|| tid(n)),
+                    follow: false,
+                    lost: Vec::new(),
                     source: source(),
                     seq,
                 })

@@ -66,6 +66,7 @@ impl Bed {
         };
         self.store.archive(unit).await.unwrap();
         while self.store.redo_step().await.unwrap().more {}
+        while self.store.erase_step().await.unwrap().more {}
         let collections: Vec<String> = self
             .plugins
             .iter()

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use aviary::limits;
 use aviary::plugins::{HandleError, Payload, Plugin, XrpcRequest, XrpcResponse};
+use aviary::store::partial::Partial;
 
 use super::hostile;
 use super::reads::{Asked, Reading};
@@ -29,7 +30,9 @@ async fn call(
     let store = Reading::default();
     let asked = Arc::clone(&store.0);
     (
-        plugin.handle(request(mode, n), Arc::new(store), 1).await,
+        plugin
+            .handle(request(mode, n), Arc::new(Partial(store)), 1)
+            .await,
         asked,
     )
 }
@@ -138,11 +141,11 @@ async fn a_read_that_goes_wrong_is_the_guests_to_answer_for() {
         ..Asked::default()
     }));
     let told = plugin
-        .handle(request("many-rows", 1), Arc::new(down.clone()), 1)
+        .handle(request("many-rows", 1), Arc::new(Partial(down.clone())), 1)
         .await;
     assert!(matches!(told, Err(HandleError::Xrpc { error, .. }) if error == "Unavailable"));
     let untold = plugin
-        .handle(request("many-records", 1), Arc::new(down), 1)
+        .handle(request("many-records", 1), Arc::new(Partial(down)), 1)
         .await;
     assert!(
         matches!(untold, Err(HandleError::Unavailable(_))),

@@ -3,14 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aviary::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
-use aviary::entry::{Partition, Source};
+use aviary::atproto::{AtUri, Cid, Tid};
 use aviary::limits;
-use aviary::store::{
-    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
-    Heads, IndexUnit, Param, Pos, ReadPage, ReadSession, RecordRow, RedoStep, Registration,
-    RepoPage, Store, StoreError, Value, Wants,
-};
+use aviary::store::partial::PartialStore;
+use aviary::store::{GenerationId, Param, ReadPage, ReadSession, RecordRow, StoreError, Value};
 
 /// What was asked of it.
 #[derive(Debug, Default)]
@@ -59,7 +55,7 @@ impl ReadSession for Session {
 }
 
 #[async_trait::async_trait]
-impl Store for Reading {
+impl PartialStore for Reading {
     async fn read(&self, _generation: GenerationId) -> Result<Box<dyn ReadSession>, StoreError> {
         if self.0.down {
             return Err(StoreError::Unavailable("down".to_owned()));
@@ -67,58 +63,4 @@ impl Store for Reading {
         self.0.sessions.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(Session(Arc::clone(&self.0))))
     }
-
-    fn partitions(&self) -> u16 {
-        1
-    }
-    async fn heads(&self) -> Result<Heads, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn saved_cursor(&self, _: &Source) -> Result<Option<i64>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn archive(&self, _: ArchiveUnit) -> Result<Archived, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn redo_step(&self) -> Result<RedoStep, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn changes_after(
-        &self,
-        _: Partition,
-        _: Pos,
-        _: Wants<'_>,
-        _: FeedLimit,
-    ) -> Result<FeedBatch, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn register(&self, _: Registration) -> Result<Generation, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn index(&self, _: Arc<IndexUnit>) -> Result<Applied, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn positions(&self, _: GenerationId) -> Result<Vec<Pos>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn dead_letters(&self, _: GenerationId, _: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn get_record(&self, _: &AtUri) -> Result<Option<RecordRow>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn list_records(
-        &self,
-        _: &Did,
-        _: &Nsid,
-        _: Option<&RecordKey>,
-        _: bool,
-        _: usize,
-    ) -> Result<Option<RepoPage>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn trim_tombstones(&self, _: i64) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn close(&self) {}
 }

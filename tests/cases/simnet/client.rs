@@ -63,7 +63,7 @@ impl Client {
     }
 
     pub(super) async fn next(&mut self) -> Got {
-        let next = tokio::time::timeout(Duration::from_millis(1_500), self.socket.next());
+        let next = tokio::time::timeout(Duration::from_millis(3_000), self.socket.next());
         match next.await {
             Err(_) => Got::Quiet,
             Ok(None | Some(Err(Error::ConnectionClosed))) => Got::Cut,

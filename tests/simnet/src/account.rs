@@ -16,6 +16,8 @@ pub enum Status {
     Takendown,
     Suspended,
     Deleted,
+    /// A word that no lexicon has yet; not active.
+    Other(&'static str),
 }
 
 impl Status {
@@ -27,6 +29,7 @@ impl Status {
             Status::Takendown => "takendown",
             Status::Suspended => "suspended",
             Status::Deleted => "deleted",
+            Status::Other(word) => word,
         }
     }
 }
@@ -44,6 +47,10 @@ pub struct Account {
     pub key: Key,
     /// Its repository, kept while it is inactive, emptied when it is deleted.
     pub repository: Repository,
+    /// The host that its DID document names, when it is not the network's own.
+    pub(crate) pds: Option<String>,
+    /// What the relay says of it against the truth.
+    pub(crate) claimed: Option<Status>,
     pub(crate) handles_had: u32,
     /// The subject of its last like: liking it again makes a duplicate.
     pub(crate) last_like: Option<Value>,
@@ -63,6 +70,8 @@ impl Account {
             status: Status::Active,
             key: Key::generate(rng)?,
             repository,
+            pds: None,
+            claimed: None,
             handles_had: 0,
             last_like: None,
         })
@@ -88,8 +97,9 @@ impl Account {
         Ok(())
     }
 
-    /// Its DID document, as the PLC directory serves it.
+    /// Its DID document, as the PLC directory serves it; an account that moved names its own host.
     pub fn document(&self, pds_endpoint: &str) -> Value {
+        let pds_endpoint = self.pds.as_deref().unwrap_or(pds_endpoint);
         json!({
             "@context": [
                 "https://www.w3.org/ns/did/v1",

@@ -26,11 +26,17 @@ pub struct Config {
     pub window_bytes: usize,
     /// How long emission waits for a connected consumer (ms).
     pub slow_consumer_ms: u64,
-    /// Where the stream and the repositories listen. Port 0: any free one.
+    /// Events of a Jetstream kept for cursors.
+    pub jetstream_events: usize,
+    /// Where the relay listens. Port 0: any free one.
     pub listen: SocketAddr,
+    /// Where the repositories' host listens. Port 0: any free one.
+    pub pds_listen: SocketAddr,
     /// Where the PLC directory listens. Port 0: any free one.
     pub plc_listen: SocketAddr,
-    /// The PDS endpoint that DID documents name. `None`: the address that `listen` got.
+    /// Where the Jetstream listens. Port 0: any free one.
+    pub jetstream_listen: SocketAddr,
+    /// The PDS endpoint that DID documents name. `None`: the address that `pds_listen` got.
     pub pds_endpoint: Option<String>,
 }
 
@@ -46,8 +52,11 @@ impl Default for Config {
             window_events: limits::WINDOW_EVENTS,
             window_bytes: limits::WINDOW_BYTES,
             slow_consumer_ms: limits::SLOW_CONSUMER_MS,
+            jetstream_events: limits::WINDOW_EVENTS,
             listen: any_port,
+            pds_listen: any_port,
             plc_listen: any_port,
+            jetstream_listen: any_port,
             pds_endpoint: None,
         }
     }

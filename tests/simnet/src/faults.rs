@@ -1,6 +1,8 @@
 //! Faults that tests inject, and the proof that they fired.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -36,9 +38,13 @@ pub enum Fault {
     Silence,
     /// An event that happens and is never published: a gap in seq and in the account's commits.
     Lost,
+    /// A connection that starts after events that are no longer kept, and is not told so.
+    SilentGap,
+    /// A forged commit, see [`World::forge`](crate::World::forge).
+    Forged,
 }
 
-const FAULTS: usize = Fault::Lost as usize + 1;
+const FAULTS: usize = Fault::Forged as usize + 1;
 
 /// The knobs and the counters. All of it may be changed while the network runs.
 #[derive(Debug)]
@@ -47,6 +53,9 @@ pub struct Faults {
     seen: [AtomicU64; FAULTS],
     fired: [AtomicU64; FAULTS],
     in_place: AtomicBool,
+    silent_gap: AtomicBool,
+    /// By DID, how many of its next commits are not published.
+    withheld: Mutex<BTreeMap<String, u64>>,
     silent: watch::Sender<bool>,
 }
 
@@ -57,6 +66,8 @@ impl Default for Faults {
             seen: Default::default(),
             fired: Default::default(),
             in_place: AtomicBool::new(false),
+            silent_gap: AtomicBool::new(false),
+            withheld: Mutex::default(),
             silent: watch::Sender::new(false),
         }
     }
@@ -73,8 +84,8 @@ pub(crate) enum Sent {
 impl Faults {
     /// Injects `fault` at every `n`-th frame that is sent, over all connections; 0 is never.
     /// [`Fault::CutCar`] and [`Fault::FlippedBlock`] count commits only; [`Fault::Close`] counts each
-    /// connection's frames. [`Fault::Drop`], [`Fault::Silence`] and [`Fault::Lost`] have knobs of
-    /// their own and ignore this one.
+    /// connection's frames. [`Fault::Drop`], [`Fault::Silence`], [`Fault::Lost`], [`Fault::SilentGap`]
+    /// and [`Fault::Forged`] have knobs of their own and ignore this one.
     pub fn every(&self, fault: Fault, n: u64) {
         self.every[fault as usize].store(n, Ordering::Relaxed);
     }
@@ -95,6 +106,18 @@ impl Faults {
         self.silent.send_replace(silent);
     }
 
+    /// While set, a cursor that is too old is answered with the oldest event that is kept and not with
+    /// `OutdatedCursor` before it, as some relays do.
+    pub fn silent_gap(&self, silent: bool) {
+        self.silent_gap.store(silent, Ordering::Relaxed);
+    }
+
+    /// Does not publish the next `commits` commits of an account ([`Fault::Lost`]); 0 takes that back.
+    pub fn withhold_commits(&self, did: &str, commits: u64) {
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        withheld.insert(did.to_owned(), commits);
+    }
+
     /// How often `fault` was injected.
     pub fn fired(&self, fault: Fault) -> u64 {
         self.fired[fault as usize].load(Ordering::Relaxed)
@@ -102,6 +125,28 @@ impl Faults {
 
     pub(crate) fn count(&self, fault: Fault) {
         self.fired[fault as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a frame is not to be published; counts it if so.
+    pub(crate) fn withholds(&self, frame: &Frame) -> bool {
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        let did = frame.news.as_ref().map(|news| &news.did);
+        let left = did.and_then(|did| withheld.get_mut(did));
+        let left = left.filter(|left| frame.kind == "#commit" && **left > 0);
+        let withholds = left.map(|left| *left -= 1).is_some();
+        if withholds {
+            self.count(Fault::Lost);
+        }
+        withholds
+    }
+
+    /// Whether a consumer of an outdated cursor hears of it; counts it if not.
+    pub(crate) fn tells_of_gap(&self) -> bool {
+        let silent = self.silent_gap.load(Ordering::Relaxed);
+        if silent {
+            self.count(Fault::SilentGap);
+        }
+        !silent
     }
 
     pub(crate) fn silenced(&self) -> watch::Receiver<bool> {
@@ -133,6 +178,10 @@ impl Faults {
         if self.due(Fault::UnknownType) {
             out.push(Sent::Binary(frame::unknown()?));
         }
+        if frame.forged {
+            self.count(Fault::Forged);
+        }
+        out.extend(frame.before.clone().map(Sent::Binary));
         let damaged = self.damaged(frame)?;
         let replaced = !damaged.is_empty() && self.in_place.load(Ordering::Relaxed);
         out.extend(damaged.into_iter().map(Sent::Binary));

@@ -4,13 +4,15 @@
 //! order is the format.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use shrike::cbor::Encoder;
 
 use crate::Result;
 use crate::account::Status;
-use crate::commit::{Commit, Op};
+use crate::commit::{Envelope, Op};
+use crate::news::News;
 use crate::repository::Head;
 
 type Out = Encoder<Vec<u8>>;
@@ -26,35 +28,41 @@ pub struct Frame {
     pub kind: &'static str,
     /// Where the CAR is in `bytes`, in a `#commit` or a `#sync`.
     pub car: Option<Range<usize>>,
+    /// A forged message that is sent before this one, under the same seq.
+    pub(crate) before: Option<Bytes>,
+    /// Whether `before`, or the frame itself, is forged.
+    pub(crate) forged: bool,
+    /// What truly happened; none for a frame outside a world.
+    pub(crate) news: Option<Arc<News>>,
 }
 
 impl Frame {
-    pub(crate) fn commit(seq: u64, did: &str, time: &str, commit: &Commit) -> Result<Frame> {
-        let mut out = start("#commit", 11 + u64::from(commit.prev_data.is_some()))?;
+    pub(crate) fn commit(seq: u64, time: &str, said: &Envelope) -> Result<Frame> {
+        let mut out = start("#commit", 11 + u64::from(said.prev_data.is_some()))?;
         out.encode_text("ops")?;
-        out.encode_array_header(commit.ops.len() as u64)?;
-        for op in &commit.ops {
+        out.encode_array_header(said.ops.len() as u64)?;
+        for op in &said.ops {
             encode_op(&mut out, op)?;
         }
-        text(&mut out, "rev", &commit.rev.to_string())?;
+        text(&mut out, "rev", &said.rev)?;
         number(&mut out, "seq", seq)?;
-        text(&mut out, "repo", did)?;
+        text(&mut out, "repo", &said.repo)?;
         text(&mut out, "time", time)?;
         out.encode_text("blobs")?;
         out.encode_array_header(0)?;
         out.encode_text("since")?;
-        match commit.since {
-            Some(since) => out.encode_text(&since.to_string())?,
+        match &said.since {
+            Some(since) => out.encode_text(since)?,
             None => out.encode_null()?,
         }
-        let (mut out, car) = blocks(out, &commit.blocks)?;
+        let (mut out, car) = blocks(out, &said.blocks)?;
         out.encode_text("commit")?;
-        out.encode_cid(&commit.cid)?;
+        out.encode_cid(&said.commit)?;
         out.encode_text("rebase")?;
         out.encode_bool(false)?;
         out.encode_text("tooBig")?;
         out.encode_bool(false)?;
-        if let Some(prev_data) = &commit.prev_data {
+        if let Some(prev_data) = &said.prev_data {
             out.encode_text("prevData")?;
             out.encode_cid(prev_data)?;
         }
@@ -158,6 +166,9 @@ fn finish(seq: u64, kind: &'static str, out: Out, car: Option<Range<usize>>) -> 
         bytes,
         kind,
         car,
+        before: None,
+        forged: false,
+        news: None,
     }
 }
 

@@ -1,28 +1,30 @@
-//! The host's XRPC reads: the parts of `com.atproto.sync`, `.repo` and `.identity` that consumers use.
+//! XRPC reads: the parts of `com.atproto.sync`, `.repo` and `.identity` that consumers use. The relay
+//! answers the first of them only.
 
+mod car;
 mod identity;
+mod page;
 mod params;
 mod repo;
 mod sync;
 
-use std::sync::Arc;
-
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use crate::account::{Account, Status};
-use crate::network::Shared;
+use crate::host::{Here, Side};
 use crate::stream;
 use crate::world::World;
 
 pub(crate) use params::Params;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+pub(crate) fn router(here: Here) -> Router {
+    let mut router = Router::new()
         .route(
             "/xrpc/_health",
             get(async || Json(json!({ "version": "simnet" }))),
@@ -44,22 +46,31 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/xrpc/com.atproto.sync.listReposByCollection",
             get(sync::list_repos_by_collection),
-        )
-        .route("/xrpc/com.atproto.repo.getRecord", get(repo::get_record))
-        .route(
-            "/xrpc/com.atproto.repo.listRecords",
-            get(repo::list_records),
-        )
-        .route(
-            "/xrpc/com.atproto.repo.describeRepo",
-            get(repo::describe_repo),
-        )
-        .route(
-            "/xrpc/com.atproto.identity.resolveHandle",
-            get(identity::resolve_handle),
-        )
-        .fallback(unknown)
-        .with_state(shared)
+        );
+    if here.side == Side::Pds {
+        router = router
+            .route("/xrpc/com.atproto.sync.getRecord", get(sync::get_record))
+            .route("/xrpc/com.atproto.repo.getRecord", get(repo::get_record))
+            .route(
+                "/xrpc/com.atproto.repo.listRecords",
+                get(repo::list_records),
+            )
+            .route(
+                "/xrpc/com.atproto.repo.describeRepo",
+                get(repo::describe_repo),
+            )
+            .route(
+                "/xrpc/com.atproto.identity.resolveHandle",
+                get(identity::resolve_handle),
+            );
+    }
+    let counted = middleware::from_fn_with_state(here.clone(), count);
+    router.fallback(unknown).layer(counted).with_state(here)
+}
+
+async fn count(State(here): State<Here>, request: Request, next: Next) -> Response {
+    here.host().count(request.uri().path());
+    next.run(request).await
 }
 
 /// An XRPC error: its name and message in JSON, with an HTTP status.
@@ -120,31 +131,40 @@ async fn unknown(request: Request) -> XrpcError {
     }
 }
 
-/// An account by DID, if its repository is shown.
-fn hosted<'w>(world: &'w World, did: &str) -> Result<&'w Account, XrpcError> {
-    let account = known(world, did)?;
-    let error = match account.status {
+/// An account by DID, if its repository is shown on this side.
+fn hosted<'w>(world: &'w World, did: &str, side: Side) -> Result<&'w Account, XrpcError> {
+    let account = known(world, did, side)?;
+    let status = status_on(account, side);
+    let error = match status {
         Status::Active => return Ok(account),
         Status::Deactivated => "RepoDeactivated",
         Status::Takendown => "RepoTakendown",
         Status::Suspended => "RepoSuspended",
-        Status::Deleted => "RepoNotFound",
+        Status::Deleted | Status::Other(_) => "RepoNotFound",
     };
     Err(XrpcError::named(
         error,
-        format!("the account is {}: {did}", account.status.as_str()),
+        format!("the account is {}: {did}", status.as_str()),
     ))
 }
 
-/// An account by DID, unless it is unknown or deleted.
-fn known<'w>(world: &'w World, did: &str) -> Result<&'w Account, XrpcError> {
+/// An account by DID, unless it is unknown or deleted on this side.
+fn known<'w>(world: &'w World, did: &str, side: Side) -> Result<&'w Account, XrpcError> {
     let account = world
         .account(did)
-        .filter(|account| account.status != Status::Deleted);
+        .filter(|account| status_on(account, side) != Status::Deleted);
     account.ok_or_else(|| {
         XrpcError::named(
             "RepoNotFound",
             format!("could not find repo for DID: {did}"),
         )
     })
+}
+
+/// The true status, or on the relay what it claims.
+fn status_on(account: &Account, side: Side) -> Status {
+    match side {
+        Side::Relay => account.claimed.unwrap_or(account.status),
+        Side::Pds => account.status,
+    }
 }

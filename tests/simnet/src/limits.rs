@@ -4,6 +4,10 @@
 pub const FRAME_BYTES_MAX: usize = 5_000_000;
 /// Operations of one commit \[sync\]. The largest commit of the mix has exactly this many.
 pub const COMMIT_OPS_MAX: usize = 200;
+/// Bytes of blocks of one commit \[sync\]. The large one of the junk has more.
+pub const COMMIT_BLOCKS_BYTES_MAX: usize = 2_000_000;
+/// A record's bytes \[sync\]. The large one of the junk has one more.
+pub const RECORD_BYTES_MAX: usize = 1_000_000;
 /// Events kept for cursors by default. Older ones are forgotten: a cursor before them is outdated.
 pub const WINDOW_EVENTS: usize = 200_000;
 /// Bytes of events kept for cursors by default. Older ones are forgotten.

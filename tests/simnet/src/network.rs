@@ -1,5 +1,7 @@
-//! The network on loopback: the world behind a stream, a host's reads and a PLC directory.
+//! The network on loopback: the world behind a relay, a PDS, a PLC directory and a Jetstream, each on
+//! a port of its own.
 
+mod acts;
 mod consumers;
 
 use std::net::SocketAddr;
@@ -17,9 +19,12 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::faults::{Fault, Faults};
 use crate::frame::Frame;
+use crate::host::{Here, Host, Side};
+use crate::jetstream::Jetstream;
+use crate::plc::Directory;
 use crate::window::Window;
 use crate::world::World;
-use crate::{Error, Result, Truth, http, limits, plc};
+use crate::{Error, Result, Truth, http, jetstream, limits, plc};
 
 use consumers::Consumers;
 pub(crate) use consumers::{Admission, Consumer};
@@ -27,18 +32,26 @@ pub(crate) use consumers::{Admission, Consumer};
 /// Where the network listens.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Urls {
-    /// The stream's host: `ws://ADDRESS`, method `/xrpc/com.atproto.sync.subscribeRepos`.
+    /// The relay: `ws://ADDRESS`, method `/xrpc/com.atproto.sync.subscribeRepos`. The same address
+    /// answers `com.atproto.sync` reads over HTTP.
     pub relay: String,
-    /// The repositories' host: `http://ADDRESS`; it listens where the relay does.
+    /// The repositories' host: `http://ADDRESS`; the accounts' DID documents name it.
     pub pds: String,
-    /// The PLC directory: `http://ADDRESS`, on a port of its own.
+    /// The PLC directory: `http://ADDRESS`.
     pub plc: String,
+    /// The Jetstream: `ws://ADDRESS`, path `/subscribe`.
+    pub jetstream: String,
 }
 
 impl Urls {
     /// The whole address of the event stream.
     pub fn subscribe(&self) -> String {
         format!("{}/xrpc/com.atproto.sync.subscribeRepos", self.relay)
+    }
+
+    /// The relay's address for HTTP.
+    pub fn relay_http(&self) -> String {
+        self.relay.replacen("ws", "http", 1)
     }
 }
 
@@ -51,6 +64,10 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) consumers: Consumers,
     pub(crate) stop: CancellationToken,
+    pub(crate) relay: Host,
+    pub(crate) pds: Host,
+    pub(crate) directory: Directory,
+    pub(crate) jetstream: Jetstream,
     pub(crate) pds_endpoint: String,
     slow_consumer: Duration,
     emission: tokio::sync::Mutex<()>,
@@ -65,15 +82,17 @@ pub struct Network {
 }
 
 impl Network {
-    /// Makes the world, binds both listeners and serves. Nothing happens in the world yet.
+    /// Makes the world, binds the listeners and serves. Nothing happens in the world yet.
     pub async fn start(config: Config) -> Result<Network> {
-        let host = TcpListener::bind(config.listen).await?;
+        let relay = TcpListener::bind(config.listen).await?;
+        let pds = TcpListener::bind(config.pds_listen).await?;
         let directory = TcpListener::bind(config.plc_listen).await?;
-        let (host_at, directory_at) = (host.local_addr()?, directory.local_addr()?);
+        let jetstream = TcpListener::bind(config.jetstream_listen).await?;
         let urls = Urls {
-            relay: format!("ws://{host_at}"),
-            pds: format!("http://{host_at}"),
-            plc: format!("http://{directory_at}"),
+            relay: format!("ws://{}", relay.local_addr()?),
+            pds: format!("http://{}", pds.local_addr()?),
+            plc: format!("http://{}", directory.local_addr()?),
+            jetstream: format!("ws://{}", jetstream.local_addr()?),
         };
         let shared = Arc::new(Shared {
             world: Mutex::new(World::new(&config)?),
@@ -82,14 +101,22 @@ impl Network {
             faults: Faults::default(),
             consumers: Consumers::default(),
             stop: CancellationToken::new(),
+            relay: Host::default(),
+            pds: Host::default(),
+            directory: Directory::default(),
+            jetstream: Jetstream::new(config.jetstream_events),
             pds_endpoint: config.pds_endpoint.unwrap_or_else(|| urls.pds.clone()),
             slow_consumer: Duration::from_millis(config.slow_consumer_ms),
             emission: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
         });
         let network = Network { shared, urls };
-        network.serve(host, http::router(Arc::clone(&network.shared)));
+        for (listener, side) in [(relay, Side::Relay), (pds, Side::Pds)] {
+            let shared = Arc::clone(&network.shared);
+            network.serve(listener, http::router(Here { shared, side }));
+        }
         network.serve(directory, plc::router(Arc::clone(&network.shared)));
+        network.serve(jetstream, jetstream::router(Arc::clone(&network.shared)));
         Ok(network)
     }
 
@@ -118,6 +145,21 @@ impl Network {
     /// The knobs and counters of injected faults.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// The knobs and counters of what the relay or the PDS answers over HTTP.
+    pub fn host(&self, side: Side) -> &Host {
+        self.shared.host(side)
+    }
+
+    /// The knobs and counters of the PLC directory.
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// The knobs and counters of the Jetstream.
+    pub fn jetstream(&self) -> &Jetstream {
+        &self.shared.jetstream
     }
 
     /// The world. The network waits while the guard lives: do not hold it across an await.
@@ -200,7 +242,7 @@ impl Network {
     /// Waits until every connected consumer was sent the last event, or for `most`; says whether
     /// they all were.
     pub async fn drained(&self, most: Duration) -> bool {
-        let seq = self.seq();
+        let seq = self.shared.window().last();
         let all = async {
             while !self.shared.consumers.behind(seq).is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -209,7 +251,7 @@ impl Network {
         tokio::time::timeout(most, all).await.is_ok()
     }
 
-    /// Closes every connection and both listeners, and waits for them.
+    /// Closes every connection and all listeners, and waits for them.
     pub async fn stop(self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
@@ -234,6 +276,13 @@ impl Drop for Network {
 impl Shared {
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn host(&self, side: Side) -> &Host {
+        match side {
+            Side::Relay => &self.relay,
+            Side::Pds => &self.pds,
+        }
     }
 
     pub(crate) fn window(&self) -> MutexGuard<'_, Window> {
@@ -276,6 +325,11 @@ impl Shared {
 
     /// Adds a frame to the window, after waiting for consumers that would miss what it pushes out.
     async fn publish(&self, frame: Frame) {
+        self.jetstream.append(&frame);
+        if self.faults.withholds(&frame) {
+            self.head.send_replace(frame.seq);
+            return;
+        }
         let deadline = Instant::now() + self.slow_consumer;
         let mut frame = Some(frame);
         while let Some(next) = frame.take() {

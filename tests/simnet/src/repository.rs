@@ -4,6 +4,7 @@
 //! costs the same in a large repository as in a small one, but for the tree's height.
 
 mod export;
+mod proof;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use bytes::Bytes;
 use rand::Rng;
 use shrike::cbor::{Cid, Codec};
 use shrike::crypto::SigningKey;
-use shrike::mst::{DetachedTree, NoBlocks};
 use shrike::repo::Commit as CommitObject;
 use shrike::syntax::{Did, Tid};
 
 use crate::car::Car;
 use crate::commit::{Commit, Op};
+use crate::tree::Tree;
 use crate::{Error, Result};
 
 /// A write of one record.
@@ -42,6 +43,14 @@ pub struct Head {
     pub block: Vec<u8>,
 }
 
+/// What a change did to a repository.
+pub(crate) struct Changed {
+    head: Head,
+    new_nodes: Vec<Cid>,
+    ops: Vec<Op>,
+    before: Option<Head>,
+}
+
 #[derive(Debug)]
 struct Stored {
     cid: Cid,
@@ -52,12 +61,16 @@ struct Stored {
 /// One account's repository.
 pub struct Repository {
     did: Did,
-    tree: DetachedTree,
+    tree: Tree,
     nodes: HashMap<Cid, Vec<u8>>,
     records: BTreeMap<Arc<str>, Stored>,
     /// Every path once, in no order: a random record costs no search.
     slots: Vec<Arc<str>>,
+    /// What is in the tree and is no record: never chosen, changed or shown.
+    junk: BTreeMap<String, (Cid, Bytes)>,
     head: Option<Head>,
+    /// The head before the present one.
+    before: Option<Head>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -76,17 +89,24 @@ impl Repository {
     pub fn new(did: &str) -> Result<Repository> {
         Ok(Repository {
             did: Did::try_from(did)?,
-            tree: DetachedTree::new(),
+            tree: Tree::new(),
             nodes: HashMap::new(),
             records: BTreeMap::new(),
             slots: Vec::new(),
+            junk: BTreeMap::new(),
             head: None,
+            before: None,
         })
     }
 
     /// The latest commit, if there is one.
     pub fn head(&self) -> Option<&Head> {
         self.head.as_ref()
+    }
+
+    /// The commit before the latest one, if there was one.
+    pub fn before(&self) -> Option<&Head> {
+        self.before.as_ref()
     }
 
     /// A record's CID and DAG-CBOR.
@@ -116,6 +136,11 @@ impl Repository {
         range.map(move |(path, r)| (&path[skip..], r.cid, &r.bytes))
     }
 
+    /// The paths of what is in the tree and no consumer can use: a bad path, or no DAG-CBOR.
+    pub fn unusable(&self) -> impl Iterator<Item = &str> {
+        self.junk.keys().map(String::as_str)
+    }
+
     pub(crate) fn random_path(&self, rng: &mut impl Rng) -> Option<Arc<str>> {
         let slots = self.slots.len();
         (slots > 0).then(|| Arc::clone(&self.slots[rng.random_range(0..slots)]))
@@ -123,39 +148,78 @@ impl Repository {
 
     /// Applies the writes (each path once) and signs the result as revision `rev`.
     pub fn commit(&mut self, writes: Vec<Write>, rev: Tid, key: &dyn SigningKey) -> Result<Commit> {
+        self.commit_with(writes, Vec::new(), rev, key)
+    }
+
+    /// As [`Repository::commit`], with entries under new keys that no consumer can use.
+    pub(crate) fn commit_with(
+        &mut self,
+        writes: Vec<Write>,
+        junk: Vec<(String, Vec<u8>)>,
+        rev: Tid,
+        key: &dyn SigningKey,
+    ) -> Result<Commit> {
+        let changed = self.change(writes, junk, rev, key)?;
+        let Changed {
+            head,
+            new_nodes,
+            ops,
+            before,
+        } = changed;
+        let blocks = self.slice(head.cid, &head.block, &new_nodes, &ops)?;
+        Ok(Commit {
+            cid: head.cid,
+            rev,
+            since: before.as_ref().map(|head| head.rev),
+            prev_data: before.map(|head| head.data),
+            data: head.data,
+            ops,
+            blocks,
+        })
+    }
+
+    /// Applies and signs what a commit does, without a slice that tells of it.
+    pub(crate) fn change(
+        &mut self,
+        writes: Vec<Write>,
+        junk: Vec<(String, Vec<u8>)>,
+        rev: Tid,
+        key: &dyn SigningKey,
+    ) -> Result<Changed> {
         if self.head.as_ref().is_some_and(|head| head.rev >= rev) {
             return Err(Error::Inconsistent(format!(
                 "{}: revision {rev} is not after the head's",
                 self.did
             )));
         }
-        let mut ops = Vec::with_capacity(writes.len());
+        let mut ops = Vec::with_capacity(writes.len() + junk.len());
         for write in writes {
             ops.push(self.apply(write)?);
         }
+        for (path, bytes) in junk {
+            ops.push(self.apply_junk(path, bytes)?);
+        }
         ops.sort_by(|a, b| a.path.cmp(&b.path));
-        let changed = self.tree.flush()?;
+        let changed = self.tree.flush(&self.nodes)?;
         let signed = CommitObject::create_signed(self.did.clone(), rev, changed.root, key)?;
         for cid in &changed.retired {
             self.nodes.remove(cid);
         }
         let new_nodes: Vec<Cid> = changed.new_blocks.iter().map(|(cid, _)| *cid).collect();
         self.nodes.extend(changed.new_blocks);
-        let blocks = self.slice(signed.cid, &signed.bytes, &new_nodes, &ops)?;
         let head = Head {
             cid: signed.cid,
             rev,
             data: changed.root,
             block: signed.bytes,
         };
-        let before = self.head.replace(head);
-        Ok(Commit {
-            cid: signed.cid,
-            rev,
-            since: before.as_ref().map(|head| head.rev),
-            prev_data: before.map(|head| head.data),
+        let before = self.head.replace(head.clone());
+        self.before.clone_from(&before);
+        Ok(Changed {
+            head,
+            new_nodes,
             ops,
-            blocks,
+            before,
         })
     }
 
@@ -165,7 +229,7 @@ impl Repository {
             return self.delete(path);
         };
         let cid = Cid::compute(Codec::Drisl, &bytes);
-        let prev = self.tree.insert(&NoBlocks, path.clone(), cid)?;
+        let prev = self.tree.insert(&path, cid)?;
         let bytes = Bytes::from(bytes);
         if let Some(stored) = self.records.get_mut(path.as_str()) {
             (stored.cid, stored.bytes) = (cid, bytes);
@@ -183,7 +247,7 @@ impl Repository {
     }
 
     fn delete(&mut self, path: String) -> Result<Op> {
-        let prev = self.tree.remove(&NoBlocks, &path)?;
+        let prev = self.tree.remove(&path)?;
         let Some(stored) = self.records.remove(path.as_str()) else {
             return Err(Error::Inconsistent(format!(
                 "{}: {path} is not there to delete",
@@ -205,18 +269,39 @@ impl Repository {
         })
     }
 
+    fn apply_junk(&mut self, path: String, bytes: Vec<u8>) -> Result<Op> {
+        self.tree.take_any_key()?;
+        let cid = Cid::compute(Codec::Drisl, &bytes);
+        if self.tree.insert(&path, cid)?.is_some() {
+            return Err(Error::Inconsistent(format!(
+                "{}: {path} is there before what is unusable",
+                self.did
+            )));
+        }
+        self.junk.insert(path.clone(), (cid, bytes.into()));
+        Ok(Op {
+            path,
+            cid: Some(cid),
+            prev: None,
+        })
+    }
+
+    /// What is in the tree at a path, usable or not.
+    fn entry(&self, path: &str) -> Option<&Bytes> {
+        let record = self.records.get(path).map(|stored| &stored.bytes);
+        record.or_else(|| self.junk.get(path).map(|(_, bytes)| bytes))
+    }
+
     /// The CAR slice of a commit: see [`Commit::blocks`].
     fn slice(&mut self, cid: Cid, block: &[u8], new_nodes: &[Cid], ops: &[Op]) -> Result<Vec<u8>> {
-        let proof = self
-            .tree
-            .covering_proof(&NoBlocks, ops.iter().map(|op| op.path.as_str()))?;
+        let proof = self.tree.covering(ops.iter().map(|op| op.path.as_str()))?;
         let mut car = Car::new(cid, block)?;
         for node in new_nodes.iter().chain(&proof) {
             car.add(*node, self.node(node)?)?;
         }
         for op in ops {
-            if let (Some(cid), Some(stored)) = (op.cid, self.records.get(op.path.as_str())) {
-                car.add(cid, &stored.bytes)?;
+            if let (Some(cid), Some(bytes)) = (op.cid, self.entry(&op.path)) {
+                car.add(cid, bytes)?;
             }
         }
         Ok(car.finish())

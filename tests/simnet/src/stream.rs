@@ -116,7 +116,7 @@ async fn send(
 ) -> Result<End> {
     let mut head = shared.head.subscribe();
     let mut silenced = shared.faults.silenced();
-    if outdated {
+    if outdated && shared.faults.tells_of_gap() {
         let message = "the cursor is older than the events that are kept; some were missed";
         sink.send(binary(frame::info("OutdatedCursor", message))?)
             .await?;

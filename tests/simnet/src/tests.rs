@@ -1,7 +1,10 @@
 //! The world held against independent means: another CBOR library, another tree, published vectors.
 
+mod complaints;
 mod conformance;
 mod consumer;
+mod forged;
+mod junk;
 mod oracle;
 mod seen;
 mod wire;

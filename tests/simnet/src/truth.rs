@@ -28,6 +28,8 @@ pub struct AccountTruth {
     pub latest: Option<LatestCommit>,
     /// By collection and rkey, whatever the status; nothing for a deleted account.
     pub collections: BTreeMap<String, BTreeMap<String, RecordTruth>>,
+    /// Paths in its tree that no consumer can use: a bad path, or bytes that are no record.
+    pub unusable: Vec<String>,
 }
 
 /// A commit as `com.atproto.sync.getLatestCommit` names it, with the tree's root.
@@ -72,6 +74,7 @@ impl AccountTruth {
             status: account.status,
             latest,
             collections,
+            unusable: account.repository.unusable().map(str::to_owned).collect(),
         })
     }
 

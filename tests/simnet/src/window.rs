@@ -57,6 +57,11 @@ impl Window {
         self.frames.range(from..).take(most).cloned().collect()
     }
 
+    /// The last seq that is there or was; 0 before the first.
+    pub(crate) fn last(&self) -> u64 {
+        self.frames.back().map_or(self.forgotten, |frame| frame.seq)
+    }
+
     /// The last seq that is no longer there; 0 when everything is.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten

@@ -1,11 +1,17 @@
 //! The world: accounts, what they wrote, and what happens next.
 //!
-//! Everything that changes it goes through [`World::next_frame`], one event at a time, so its state
-//! is always exactly what its events so far say.
+//! It changes one event at a time, by [`World::next_frame`] or by an act that a test chooses, so its
+//! state is always exactly what its events so far say, told or not.
 
+mod acts;
 mod chosen;
+mod forging;
+mod junk;
 mod step;
 mod writing;
+
+pub use acts::Announced;
+pub use junk::Junk;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -22,6 +28,7 @@ use crate::truth::{AccountTruth, Truth};
 use crate::zipf::Zipf;
 use crate::{Error, Result, limits};
 
+use forging::Forging;
 use step::Step;
 
 /// A post that others may answer, like and repost.
@@ -49,6 +56,9 @@ pub struct World {
     inactive: usize,
     deleted: usize,
     seq: u64,
+    forging: Forging,
+    /// Exports of repositories as they once were, by DID.
+    remembered: HashMap<String, Vec<u8>>,
 }
 
 impl World {
@@ -86,6 +96,8 @@ impl World {
             inactive: 0,
             deleted: 0,
             seq: 0,
+            forging: Forging::default(),
+            remembered: HashMap::new(),
         };
         for number in 0..world.joined {
             let rev = world.tid(number)?;
@@ -103,7 +115,6 @@ impl World {
             Some(step) => step,
             None => self.choose()?,
         };
-        self.seq += 1;
         self.take(step)
     }
 

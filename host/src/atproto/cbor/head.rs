@@ -3,18 +3,18 @@
 use super::CborError;
 
 /// An item's head.
-pub(super) struct Head {
+pub(crate) struct Head {
     /// CBOR's major type, 0 to 7.
-    pub(super) major: u8,
+    pub(crate) major: u8,
     /// The number: a value, a length, a tag, or the additional information of major type 7.
-    pub(super) value: u64,
+    pub(crate) value: u64,
     /// Where the head ends.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// Reads the head at `at`.
 #[inline]
-pub(super) fn read(bytes: &[u8], at: usize) -> Result<Head, CborError> {
+pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Head, CborError> {
     let Some(&first) = bytes.get(at) else {
         return Err(CborError::Cut {
             at,

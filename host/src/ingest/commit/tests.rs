@@ -24,7 +24,10 @@ fn read_by(
 ) -> Result<Option<Commit>, CommitError> {
     let mut frame = frame();
     change(&mut frame);
-    read(&frame, scope, &Source("test".into()))
+    let opened = Opened::read(&frame)?;
+    let is_wanted = scope.is_all() || wanted(&frame, scope).next().is_some();
+    let entry = opened.entry(scope, &Source("test".into()), Trust::Hashed);
+    Ok(is_wanted.then_some(entry))
 }
 
 #[test]
@@ -106,4 +109,28 @@ fn a_commit_whose_parts_disagree_is_refused_whole() {
         reason(|f| f.repo = crate::atproto::Did::parse("did:plc:other").unwrap()),
         "mismatch"
     );
+}
+
+#[test]
+fn operations_that_do_not_lead_to_the_signed_tree_are_refused() {
+    let proven = |change: fn(&mut CommitFrame<'static>)| {
+        let mut frame = frame();
+        change(&mut frame);
+        Opened::read(&frame).unwrap().prove()
+    };
+    assert!(proven(|_| {}).is_ok());
+    assert!(proven(|f| f.ops.clear()).is_err());
+    assert!(proven(|f| f.prev_data = None).is_err());
+    assert!(proven(|f| f.ops[0].path = "app.bsky.feed.post/3aaaaaaaaaaaa").is_err());
+    assert!(proven(|f| f.ops[0].cid = Some(Cid::of_dag_cbor(b"\xa0"))).is_err());
+}
+
+#[test]
+fn what_a_proven_commit_lacks_is_left_to_a_fetch() {
+    let mut frame = frame();
+    frame.ops[0].cid = Some(Cid::of_dag_cbor(b"\xa0"));
+    let opened = Opened::read(&frame).unwrap();
+    let commit = opened.entry(&posts(), &Source("test".into()), Trust::Verified);
+    assert_eq!((commit.ops.len(), commit.rejected.len()), (0, 0));
+    assert_eq!(opened.missing_records(&posts()).len(), 1);
 }

@@ -8,21 +8,19 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
-use crate::entry::{Partition, Source};
 use crate::serve::{MethodHost, MethodRequest, MethodResponse, Payload, XrpcError};
-use crate::store::{
-    Applied, ArchiveUnit, Archived, DeadLetter, FeedBatch, FeedLimit, Generation, GenerationId,
-    Heads, IndexUnit, Pos, ReadSession, RecordRow, RedoStep, Registration, RepoPage, Store,
-    StoreError, Wants,
-};
+use crate::store::partial::PartialStore;
+use crate::store::{AccountRow, RecordRow, RepoPage, StoreError};
 
 pub(super) const DID: &str = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
 pub(super) const HIDDEN: &str = "did:plc:hidden";
+/// Whose document claims no handle.
+pub(super) const UNHANDLED: &str = "did:plc:unhandled";
 /// Whose reads find the database busy.
 pub(super) const BUSY: &str = "did:plc:busy";
 pub(super) const COLLECTION: &str = "xyz.example.thing";
 
-/// Only what the server reads is there; anything else says that the store is closed.
+/// Only what the server reads is there.
 pub(super) struct FakeStore(BTreeMap<String, RecordRow>);
 
 impl FakeStore {
@@ -54,7 +52,7 @@ impl FakeStore {
 }
 
 #[async_trait]
-impl Store for FakeStore {
+impl PartialStore for FakeStore {
     async fn get_record(&self, uri: &AtUri) -> Result<Option<RecordRow>, StoreError> {
         let held = Self::holds(&uri.did, &uri.collection)?;
         Ok(self.0.get(uri.rkey.as_str()).filter(|_| held).cloned())
@@ -92,49 +90,22 @@ impl Store for FakeStore {
         Ok(Some(RepoPage { records, more }))
     }
 
-    fn partitions(&self) -> u16 {
-        1
+    async fn archived_collections(&self, did: &Did) -> Result<Vec<Nsid>, StoreError> {
+        let collection = Nsid::parse(COLLECTION).unwrap();
+        let held = Self::holds(did, &collection)?;
+        Ok(held.then_some(collection).into_iter().collect())
     }
-    async fn heads(&self) -> Result<Heads, StoreError> {
-        Err(StoreError::Closed)
+
+    async fn account(&self, did: &Did) -> Result<Option<AccountRow>, StoreError> {
+        let account = AccountRow {
+            did: did.clone(),
+            active: false,
+            status: None,
+            origin: None,
+            erased: false,
+        };
+        Ok(Some(account).filter(|_| did.as_str() == HIDDEN))
     }
-    async fn saved_cursor(&self, _: &Source) -> Result<Option<i64>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn archive(&self, _: ArchiveUnit) -> Result<Archived, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn redo_step(&self) -> Result<RedoStep, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn changes_after(
-        &self,
-        _: Partition,
-        _: Pos,
-        _: Wants<'_>,
-        _: FeedLimit,
-    ) -> Result<FeedBatch, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn register(&self, _: Registration) -> Result<Generation, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn index(&self, _: Arc<IndexUnit>) -> Result<Applied, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn positions(&self, _: GenerationId) -> Result<Vec<Pos>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn dead_letters(&self, _: GenerationId, _: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn read(&self, _: GenerationId) -> Result<Box<dyn ReadSession>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn trim_tombstones(&self, _: i64) -> Result<u64, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn close(&self) {}
 }
 
 /// Claims `xyz.example.echo` (what it was asked), `.panic`, `.slow` (never answers) and `.put` (gives its input back).

@@ -5,6 +5,10 @@
 
 mod accounts;
 mod chains;
+mod held;
+mod ids;
+mod ledger;
+mod letters;
 mod records;
 
 use std::collections::BTreeMap;
@@ -12,22 +16,31 @@ use std::collections::BTreeMap;
 use sqlx::SqliteConnection;
 
 use self::accounts::Accounts;
+pub(super) use self::chains::ChainState;
 use self::chains::{Chains, Step};
+use self::held::Slots;
+use self::ledger::Ledger;
+use self::letters::Letters;
+use self::records::Accepted;
+use super::backfill;
 use super::memory::Memory;
-use super::{bulk, dead};
-use crate::atproto::Did;
-use crate::entry::{Commit, Entry, Partition, Source};
+use super::standing::Standing;
+use crate::entry::{BackfillMark, Entry, Partition, Source};
 use crate::store::archive::{ArchiveUnit, Archived};
 use crate::store::error::StoreError;
 use crate::store::feed::Pos;
-use crate::store::rows::{Advance, DeadReason};
+use crate::store::rows::Advance;
 
-/// A commit that is new, with its place in the feed.
-struct Accepted<'a> {
-    partition: Partition,
-    pos: Pos,
-    did_id: i64,
-    commit: &'a Commit,
+/// What a unit's entries come to, decided in their order.
+struct Verdicts<'a> {
+    chains: Chains<'a>,
+    accounts: Accounts,
+    accepted: Vec<Accepted<'a>>,
+    ledger: Ledger<'a>,
+    letters: Letters,
+    backfills: Vec<&'a BackfillMark>,
+    sources: Vec<&'a Source>,
+    archived: Archived,
 }
 
 /// Applies a unit inside the caller's transaction.
@@ -36,50 +49,51 @@ pub(super) async fn apply(
     memory: &mut Memory,
     unit: &ArchiveUnit,
 ) -> Result<Archived, StoreError> {
-    let dids = did_ids(c, memory, unit).await?;
-    let entries = || unit.entries.iter().zip(&dids);
-    let mut chains = Chains::load(c, &mut memory.revs, entries()).await?;
-    let mut accounts = Accounts::load(c, entries()).await?;
-
-    let mut archived = Archived::default();
-    let mut accepted = Vec::new();
-    let mut steps: BTreeMap<Partition, Pos> = BTreeMap::new();
-    let mut sources: Vec<&Source> = Vec::new();
+    let dids = ids::of_entries(c, &mut memory.intern, &unit.entries).await?;
+    let entries = || unit.entries.iter().zip(dids.iter().copied());
+    let known = dids.iter().flatten().copied();
+    let mut verdicts = Verdicts {
+        chains: Chains::load(c, &mut memory.chains, known).await?,
+        accounts: Accounts::load(c, entries()).await?,
+        accepted: Vec::new(),
+        ledger: Ledger::default(),
+        letters: Letters::default(),
+        backfills: Vec::new(),
+        sources: Vec::new(),
+        archived: Archived::default(),
+    };
     let standing = memory.standing(c).await?;
     for ((partition, entry), did_id) in entries() {
-        match (entry, *did_id) {
-            (Entry::Mark { source, seq }, _) => {
-                standing.mark(source, *partition, *seq);
-                if !sources.contains(&source) {
-                    sources.push(source);
-                }
-            }
-            (Entry::Commit(commit), Some(did_id)) => {
-                match chains.step(did_id, *partition, commit) {
-                    Step::Replayed => archived.replayed += 1,
-                    Step::Quiet => {}
-                    Step::New => {
-                        let before = standing.pos(*partition);
-                        let pos = standing.take(*partition)?;
-                        steps.entry(*partition).or_insert(before);
-                        accepted.push(Accepted {
-                            partition: *partition,
-                            pos,
-                            did_id,
-                            commit,
-                        });
-                    }
-                }
-            }
-            (Entry::Account(event), Some(did_id)) => accounts.hosting_status(did_id, event),
-            (Entry::Identity(event), Some(did_id)) => accounts.identity(did_id, event),
-            (Entry::Desync(event), Some(did_id)) => {
-                let passed = standing.marked(&event.source, *partition);
-                chains.desync(did_id, event, passed);
-            }
-            // An account that nothing is known of has no state to touch.
-            (_, None) => {}
+        verdicts.entry(standing, *partition, did_id, entry);
+    }
+    let Verdicts {
+        chains,
+        accounts,
+        mut accepted,
+        ledger,
+        mut letters,
+        backfills,
+        sources,
+        mut archived,
+    } = verdicts;
+
+    let mut slots = Slots::load(c, &mut memory.intern, &accepted).await?;
+    let standing = memory.standing(c).await?;
+    let mut steps: BTreeMap<Partition, Pos> = BTreeMap::new();
+    for (at, entry) in accepted.iter_mut().enumerate() {
+        let before = standing.pos(entry.partition);
+        let changed = slots.apply(at, entry);
+        if changed > 0 || entry.is_commit {
+            entry.pos = standing.take(entry.partition)?;
+            steps.entry(entry.partition).or_insert(before);
         }
+        archived.commits += u64::from(entry.is_commit);
+        archived.ops += if entry.is_commit {
+            entry.ops.len() as u64
+        } else {
+            changed
+        };
+        letters.rejected(entry);
     }
     standing.save(c).await?;
     archived.heads = steps
@@ -95,84 +109,83 @@ pub(super) async fn apply(
         .filter_map(|s| Some((s.clone(), standing.lowest(s)?)))
         .collect();
 
-    archived.commits = accepted.len() as u64;
-    archived.ops = accepted.iter().map(|a| a.commit.ops.len() as u64).sum();
-    archived.changes = records::write(c, &mut memory.intern, &accepted, unit.now_us).await?;
-    chains.save(c, &mut memory.revs, unit.now_us).await?;
+    let writes = slots.into_writes();
+    archived.changes =
+        records::write(c, &mut memory.intern, &accepted, writes, unit.now_us).await?;
+    chains.save(c, &mut memory.chains, unit.now_us).await?;
     archived.redo = accounts.save(c).await?;
-    archived.dead = bury_rejected(c, &accepted, unit.now_us).await?;
+    archived.erase = ledger.save(c, unit.now_us).await?;
+    archived.dead = letters.save(c, unit.now_us).await?;
+    backfill::save(c, &backfills, unit.now_us).await?;
     Ok(archived)
 }
 
-/// Each entry's account id. Events that only touch what is there give no id to an account that has none.
-async fn did_ids(
-    c: &mut SqliteConnection,
-    memory: &mut Memory,
-    unit: &ArchiveUnit,
-) -> Result<Vec<Option<i64>>, StoreError> {
-    let mut ids = vec![None; unit.entries.len()];
-    let (mut make, mut made_at): (Vec<Did>, Vec<usize>) = (Vec::new(), Vec::new());
-    let (mut ask, mut asked_at): (Vec<Did>, Vec<usize>) = (Vec::new(), Vec::new());
-    for (i, (_, entry)) in unit.entries.iter().enumerate() {
-        match entry {
-            Entry::Commit(commit) if commit.ops.is_empty() && commit.rejected.is_empty() => {
-                ask.push(commit.did.clone());
-                asked_at.push(i);
+impl<'a> Verdicts<'a> {
+    fn entry(
+        &mut self,
+        standing: &mut Standing,
+        partition: Partition,
+        did_id: Option<i64>,
+        entry: &'a Entry,
+    ) {
+        match (entry, did_id) {
+            (Entry::Mark { source, seq }, _) => {
+                standing.mark(source, partition, *seq);
+                if !self.sources.contains(&source) {
+                    self.sources.push(source);
+                }
             }
-            Entry::Desync(event) => {
-                ask.push(event.did.clone());
-                asked_at.push(i);
+            (Entry::Backfill(mark), _) => self.backfills.push(mark),
+            (Entry::Desync(event), did_id) => {
+                let mark = standing.marked(&event.source, partition);
+                let passed = mark.is_some_and(|mark| event.seq <= mark);
+                let state = did_id.filter(|id| event.follow || self.chains.is_followed(*id));
+                match state {
+                    Some(id) if self.chains.is_erased(id) => self.archived.erased += 1,
+                    Some(id) => self.chains.desync(id, partition, event, passed),
+                    None if !passed => self.letters.lost(event),
+                    None => {}
+                }
             }
-            Entry::Commit(_) | Entry::Account(_) | Entry::Identity(_) => {
-                make.extend(entry.did().cloned());
-                made_at.push(i);
+            (Entry::Account(event), Some(id)) => {
+                let taken = self.accounts.hosting_status(id, event);
+                if taken && event.active && self.chains.lift(id, partition) {
+                    self.ledger.lift(id);
+                }
             }
-            Entry::Mark { .. } => {}
+            (Entry::Identity(event), Some(id)) => {
+                let erased = self.chains.is_erased(id);
+                self.accounts.identity(id, event, erased);
+            }
+            (Entry::Erase(event), Some(id)) => {
+                if self.accounts.is_deleted(id, event) && self.chains.erase(id, partition) {
+                    self.ledger.erase(id, event);
+                }
+            }
+            (_, Some(id)) if self.chains.is_erased(id) => self.archived.erased += 1,
+            (Entry::Commit(commit), Some(id)) => {
+                let is_first = !self.chains.is_followed(id);
+                match self.chains.step(id, partition, commit) {
+                    Step::Replayed => self.archived.replayed += 1,
+                    Step::Quiet => {}
+                    Step::New => {
+                        if is_first {
+                            self.letters.mended(commit);
+                        }
+                        let awaits = self.chains.awaits_snapshot(id);
+                        self.accepted
+                            .push(Accepted::commit(partition, id, commit, awaits));
+                    }
+                }
+            }
+            (Entry::Records(records), Some(id)) => {
+                self.accepted
+                    .push(Accepted::records(partition, id, records));
+            }
+            (Entry::Resynced(event), Some(id)) => self.chains.resynced(id, partition, event),
+            (Entry::Resyncing { .. }, Some(id)) => self.chains.resyncing(id, partition),
+            // An account that nothing is known of has no state to touch.
+            (_, None) => {}
         }
     }
-    for (i, id) in made_at.into_iter().zip(memory.intern.dids(c, &make).await?) {
-        ids[i] = Some(id);
-    }
-    for (i, id) in asked_at
-        .into_iter()
-        .zip(memory.intern.known_dids(c, &ask).await?)
-    {
-        ids[i] = id;
-    }
-    Ok(ids)
-}
-
-/// Operations that could not be read become the host's dead letters.
-async fn bury_rejected(
-    c: &mut SqliteConnection,
-    accepted: &[Accepted<'_>],
-    now_us: i64,
-) -> Result<u64, StoreError> {
-    let letters: Vec<(String, Pos, String)> = accepted
-        .iter()
-        .flat_map(|a| a.commit.rejected.iter().map(move |r| (a, r)))
-        .map(|(a, r)| {
-            let subject = format!("at://{}/{}", a.commit.did, r.path);
-            (subject, a.pos, dead::cut(r.reason.clone()))
-        })
-        .collect();
-    for range in bulk::chunks(letters.len()) {
-        let sql = bulk::values(
-            "insert into dead_letter (generation, subject, pos, reason, detail, at_us) values ",
-            "(0,?,?,?,?,?)",
-            range.len(),
-            "",
-        );
-        let mut query = sqlx::query(sql);
-        for (subject, pos, detail) in &letters[range] {
-            query = query
-                .bind(subject.as_str())
-                .bind(*pos)
-                .bind(DeadReason::BadOp.word())
-                .bind(detail.as_str())
-                .bind(now_us);
-        }
-        query.execute(&mut *c).await?;
-    }
-    Ok(letters.len() as u64)
 }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use lru::LruCache;
 use sqlx::SqliteConnection;
 
+use super::archive::ChainState;
 use super::generation;
 use super::intern::{self, Interner};
 use super::schema::GenerationTables;
 use super::standing::Standing;
-use crate::atproto::Tid;
 use crate::store::error::StoreError;
 use crate::store::rows::GenerationId;
 
@@ -18,8 +18,8 @@ pub(super) struct Memory {
     partitions: u16,
     /// Ids of names and records.
     pub(super) intern: Interner,
-    /// The rev of an account's repository; `None` when it has no row.
-    pub(super) revs: LruCache<i64, Option<Tid>>,
+    /// What is known of an account's repository.
+    pub(super) chains: LruCache<i64, ChainState>,
     standing: Option<Standing>,
     generations: HashMap<GenerationId, GenerationTables>,
 }
@@ -29,7 +29,7 @@ impl Memory {
         Self {
             partitions,
             intern: Interner::new(),
-            revs: LruCache::new(intern::cache_entries()),
+            chains: LruCache::new(intern::cache_entries()),
             standing: None,
             generations: HashMap::new(),
         }
@@ -74,7 +74,7 @@ impl Memory {
     /// Drops everything, after a rollback.
     pub(super) fn forget(&mut self) {
         self.intern.forget();
-        self.revs.clear();
+        self.chains.clear();
         self.standing = None;
         self.generations.clear();
     }

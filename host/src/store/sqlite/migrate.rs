@@ -11,6 +11,7 @@ use crate::store::error::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/0001_spine.sql"),
     include_str!("../../../../migrations/sqlite/0002_host_views.sql"),
+    include_str!("../../../../migrations/sqlite/0003_chains.sql"),
 ];
 
 /// Applies what is missing.

@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 /// Frees up to [`limits::TRIM_ROWS_PER_STEP`] tombstones.
 pub(super) async fn step(c: &mut SqliteConnection, before_us: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "update record set part = null, pos = null, rev = null, seen_us = null where id in ( \
+        "update record set part = null, pos = null, rev = null, trust = null, seen_us = null where id in ( \
          select r.id from partition p join record r indexed by record_tombstone \
          on r.part = p.part and r.pos <= coalesce( \
          (select min(g.pos) from position g where g.part = p.part), p.pos) \

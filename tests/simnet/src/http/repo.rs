@@ -9,6 +9,7 @@ use shrike::cbor::Cid;
 
 use super::{Params, XrpcError, hosted};
 use crate::account::Account;
+use crate::host::Side;
 use crate::network::Shared;
 use crate::world::World;
 use crate::{content, limits};
@@ -88,8 +89,8 @@ pub(super) async fn describe_repo(
 fn repo_of<'w>(world: &'w World, params: &Params) -> Result<&'w Account, XrpcError> {
     let repo = params.required("repo")?;
     match world.account_by_handle(repo) {
-        Some(account) => hosted(world, &account.did),
-        None => hosted(world, repo),
+        Some(account) => hosted(world, &account.did, Side::Pds),
+        None => hosted(world, repo, Side::Pds),
     }
 }
 

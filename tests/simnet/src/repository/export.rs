@@ -31,10 +31,10 @@ impl Repository {
             key.truncate(entry.prefix_len);
             key.extend_from_slice(&entry.key_suffix);
             let path = String::from_utf8_lossy(&key);
-            let record = self.records.get(&*path).ok_or_else(|| {
+            let record = self.entry(&path).ok_or_else(|| {
                 Error::Inconsistent(format!("{}: record {path} is in the tree alone", self.did))
             })?;
-            car.add(entry.value, &record.bytes)?;
+            car.add(entry.value, record)?;
             if let Some(right) = entry.right {
                 self.export_node(car, right)?;
             }

@@ -127,7 +127,7 @@ impl World {
         self.create(account, FOLLOW, &record)
     }
 
-    fn write_status(&mut self, account: usize) -> Result<Write> {
+    pub(super) fn write_status(&mut self, account: usize) -> Result<Write> {
         let at = self.now();
         let record = content::status(&mut self.rng, &at);
         self.create(account, STATUS, &record)

@@ -6,7 +6,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::super::bulk;
-use crate::entry::{AccountEvent, Entry, IdentityEvent, Partition, Source};
+use crate::entry::{AccountEvent, Entry, Erase, IdentityEvent, Partition, Source};
+
+/// The status of an account that its owner deleted.
+const DELETED: &str = "deleted";
 
 /// Where the last event of one kind came from; the next of the same source must be later.
 type Origin = Option<(String, i64)>;
@@ -43,11 +46,16 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) async fn load<'a>(
         c: &mut SqliteConnection,
-        entries: impl Iterator<Item = (&'a (Partition, Entry), &'a Option<i64>)>,
+        entries: impl Iterator<Item = (&'a (Partition, Entry), Option<i64>)>,
     ) -> Result<Self, sqlx::Error> {
         let mut by_did: BTreeMap<i64, Account> = entries
-            .filter(|((_, entry), _)| matches!(entry, Entry::Account(_) | Entry::Identity(_)))
-            .filter_map(|(_, did_id)| Some(((*did_id)?, Account::default())))
+            .filter(|((_, entry), _)| {
+                matches!(
+                    entry,
+                    Entry::Account(_) | Entry::Identity(_) | Entry::Erase(_)
+                )
+            })
+            .filter_map(|(_, did_id)| Some((did_id?, Account::default())))
             .collect();
         if by_did.is_empty() {
             return Ok(Self { by_did });
@@ -66,23 +74,38 @@ impl Accounts {
         Ok(Self { by_did })
     }
 
-    /// Takes an `#account` event unless a later one of its source is here already.
-    pub(super) fn hosting_status(&mut self, did_id: i64, event: &AccountEvent) {
+    /// Takes an `#account` event unless a later one of its source is here already; says whether it did.
+    pub(super) fn hosting_status(&mut self, did_id: i64, event: &AccountEvent) -> bool {
         let account = self.by_did.entry(did_id).or_default();
-        if is_later(&account.status_origin, &event.source, event.seq) {
+        let taken = is_later(&account.status_origin, &event.source, event.seq);
+        if taken {
             account.status_origin = Some((event.source.0.to_string(), event.seq));
             account.active = event.active;
             account.status.clone_from(&event.status);
             account.changed = true;
         }
+        taken
     }
 
-    /// Takes an `#identity` event unless a later one of its source is here already.
-    pub(super) fn identity(&mut self, did_id: i64, event: &IdentityEvent) {
+    /// Whether the account is deleted and the event that an erasure was confirmed for is the last word of its source.
+    pub(super) fn is_deleted(&self, did_id: i64, event: &Erase) -> bool {
+        self.by_did.get(&did_id).is_some_and(|account| {
+            !account.active
+                && account.status.as_deref() == Some(DELETED)
+                && account
+                    .status_origin
+                    .as_ref()
+                    .is_none_or(|(source, seq)| **source != *event.source.0 || *seq <= event.seq)
+        })
+    }
+
+    /// Takes an `#identity` event unless a later one of its source is here already. Of an erased account no handle
+    /// is kept.
+    pub(super) fn identity(&mut self, did_id: i64, event: &IdentityEvent, erased: bool) {
         let account = self.by_did.entry(did_id).or_default();
         if is_later(&account.handle_origin, &event.source, event.seq) {
             account.handle_origin = Some((event.source.0.to_string(), event.seq));
-            account.handle.clone_from(&event.handle);
+            account.handle = event.handle.clone().filter(|_| !erased);
             account.changed = true;
         }
     }

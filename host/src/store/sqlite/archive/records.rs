@@ -1,104 +1,123 @@
-//! Records follow the latest operation: one row for each address, set by the last commit that touched it.
+//! Records follow the latest revision: one row for each address, set by the last operation that changed it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
 use super::super::bulk;
 use super::super::intern::{Interner, RecordAt};
-use super::Accepted;
-use crate::atproto::{AtUri, Nsid};
-use crate::entry::{Action, Op};
-use crate::store::feed::{Change, ChangeState};
+use super::held::Write;
+use crate::atproto::{AtUri, Did, Tid};
+use crate::entry::{Action, Commit, Op, Partition, Records, RejectedOp, Trust};
+use crate::store::feed::{Change, ChangeState, Pos};
+
+/// An entry whose operations are judged record by record.
+pub(super) struct Accepted<'a> {
+    pub(super) partition: Partition,
+    pub(super) did_id: i64,
+    pub(super) did: &'a Did,
+    pub(super) rev: Tid,
+    pub(super) trust: Trust,
+    pub(super) ops: &'a [Op],
+    pub(super) rejected: &'a [RejectedOp],
+    /// A commit has a place in the feed whatever it changes.
+    pub(super) is_commit: bool,
+    /// Whether a delete leaves a tombstone also of what the archive never held: something older may still come.
+    pub(super) remembers_deletes: bool,
+    /// Its place in the feed; 0 while it has none.
+    pub(super) pos: Pos,
+}
+
+impl<'a> Accepted<'a> {
+    pub(super) fn commit(
+        partition: Partition,
+        did_id: i64,
+        commit: &'a Commit,
+        awaits_snapshot: bool,
+    ) -> Self {
+        Self {
+            partition,
+            did_id,
+            did: &commit.did,
+            rev: commit.rev,
+            trust: commit.trust,
+            ops: &commit.ops,
+            rejected: &commit.rejected,
+            is_commit: true,
+            remembers_deletes: awaits_snapshot,
+            pos: 0,
+        }
+    }
+
+    /// A stream without commits says nothing about what it left out before, so its deletes are always remembered.
+    pub(super) fn records(partition: Partition, did_id: i64, records: &'a Records) -> Self {
+        Self {
+            partition,
+            did_id,
+            did: &records.did,
+            rev: records.rev,
+            trust: records.trust,
+            ops: &records.ops,
+            rejected: &records.rejected,
+            is_commit: false,
+            remembers_deletes: records.trust == Trust::UnverifiedStream,
+            pos: 0,
+        }
+    }
+}
 
 /// A record's new state in the archive.
 struct Row<'a> {
     id: i64,
     at: RecordAt,
-    accepted: &'a Accepted<'a>,
+    seen_us: i64,
+    entry: &'a Accepted<'a>,
     op: &'a Op,
 }
 
-/// Writes what the accepted commits leave of each record, and says it as changes in pos order.
+/// Writes what the accepted entries leave of each record, and says it as changes in pos order.
 pub(super) async fn write(
     c: &mut SqliteConnection,
     intern: &mut Interner,
     accepted: &[Accepted<'_>],
+    writes: Vec<Write>,
     now_us: i64,
 ) -> Result<Vec<Arc<Change>>, sqlx::Error> {
-    let rows = plan(c, intern, accepted).await?;
-    for range in bulk::chunks(rows.len()) {
-        upsert(c, &rows[range], now_us).await?;
+    let mut rows = Vec::with_capacity(writes.len());
+    for write in writes {
+        let (entry_at, op_at) = write.op;
+        let Some(entry) = accepted.get(entry_at) else {
+            continue;
+        };
+        let Some(op) = entry.ops.get(op_at) else {
+            continue;
+        };
+        let is_put = matches!(op.action, Action::Put { .. });
+        let id = match write.id {
+            Some(id) => id,
+            None if is_put || write.remembered => intern.next_record(c).await?,
+            // Never seen: there is nothing to take back.
+            None => continue,
+        };
+        rows.push(Row {
+            id,
+            at: write.at,
+            seen_us: write.seen_us.unwrap_or(now_us),
+            entry,
+            op,
+        });
     }
-    let changes = rows
-        .iter()
-        .map(|row| Arc::new(change(row, now_us)))
-        .collect();
+    for range in bulk::chunks(rows.len()) {
+        upsert(c, &rows[range]).await?;
+    }
+    let changes = rows.iter().map(|row| Arc::new(change(row))).collect();
     for row in rows {
         intern.remember(row.at, row.id);
     }
     Ok(changes)
 }
 
-/// The last operation on each record, in feed order, with the row it goes to.
-async fn plan<'a>(
-    c: &mut SqliteConnection,
-    intern: &mut Interner,
-    accepted: &'a [Accepted<'a>],
-) -> Result<Vec<Row<'a>>, sqlx::Error> {
-    let ops: Vec<(&Accepted<'_>, &Op)> = accepted
-        .iter()
-        .flat_map(|a| a.commit.ops.iter().map(move |op| (a, op)))
-        .collect();
-    let nsids: Vec<Nsid> = ops.iter().map(|(_, op)| op.collection.clone()).collect();
-    let collections = intern.collections(c, &nsids).await?;
-    let places: Vec<RecordAt> = ops
-        .iter()
-        .zip(collections)
-        .map(|((a, op), collection_id)| RecordAt {
-            did_id: a.did_id,
-            collection_id,
-            rkey: op.rkey.clone(),
-        })
-        .collect();
-    let mut last: HashMap<&RecordAt, usize> = HashMap::with_capacity(places.len());
-    for (i, place) in places.iter().enumerate() {
-        last.insert(place, i);
-    }
-    let keep: Vec<bool> = (0..places.len())
-        .map(|i| last.get(&places[i]) == Some(&i))
-        .collect();
-    let mut keep = keep.into_iter();
-    let (kept_ops, kept_places): (Vec<_>, Vec<RecordAt>) = ops
-        .into_iter()
-        .zip(places)
-        .filter(|_| keep.next() == Some(true))
-        .unzip();
-    let found = intern.records(c, &kept_places).await?;
-    let mut rows = Vec::with_capacity(kept_ops.len());
-    for (((accepted, op), at), id) in kept_ops.into_iter().zip(kept_places).zip(found) {
-        let id = match (id, &op.action) {
-            (Some(id), _) => id,
-            (None, Action::Put { .. }) => intern.next_record(c).await?,
-            // Never seen: there is nothing to take back.
-            (None, Action::Delete) => continue,
-        };
-        rows.push(Row {
-            id,
-            at,
-            accepted,
-            op,
-        });
-    }
-    Ok(rows)
-}
-
-async fn upsert(
-    c: &mut SqliteConnection,
-    rows: &[Row<'_>],
-    now_us: i64,
-) -> Result<(), sqlx::Error> {
+async fn upsert(c: &mut SqliteConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
     let sql = bulk::values(
         "insert into record \
          (id, did_id, coll_id, rkey, part, pos, rev, cid, trust, seen_us, body) values ",
@@ -119,36 +138,35 @@ async fn upsert(
             .bind(row.at.did_id)
             .bind(row.at.collection_id)
             .bind(row.at.rkey.as_str())
-            .bind(row.accepted.partition)
-            .bind(row.accepted.pos)
-            .bind(row.accepted.commit.rev.as_str())
+            .bind(row.entry.partition)
+            .bind(row.entry.pos)
+            .bind(row.entry.rev.as_str())
             .bind(content.map(|(cid, _)| cid.as_bytes().as_slice()))
-            .bind(content.map(|_| row.accepted.commit.trust.as_i64()))
-            .bind(now_us)
+            .bind(row.entry.trust.as_i64())
+            .bind(row.seen_us)
             .bind(content.map(|(_, body)| body.as_ref()));
     }
     query.execute(c).await?;
     Ok(())
 }
 
-fn change(row: &Row<'_>, now_us: i64) -> Change {
-    let commit = row.accepted.commit;
+fn change(row: &Row<'_>) -> Change {
     let uri = AtUri {
-        did: commit.did.clone(),
+        did: row.entry.did.clone(),
         collection: row.op.collection.clone(),
         rkey: row.op.rkey.clone(),
     };
     let state = match &row.op.action {
         Action::Put { cid, body } => ChangeState::Live {
-            rev: commit.rev,
+            rev: row.entry.rev,
             cid: *cid,
-            seen_us: now_us,
+            seen_us: row.seen_us,
             body: body.clone(),
         },
         Action::Delete => ChangeState::Deleted,
     };
     Change::new(
-        (row.accepted.partition, row.accepted.pos),
+        (row.entry.partition, row.entry.pos),
         (row.id, row.at.did_id),
         uri,
         state,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::memory::Memory;
 use super::super::read::Reads;
-use super::super::{archive, generation, redo, rows, trim};
+use super::super::{archive, erase, generation, redo, rows, trim};
 use crate::store::archive::{ArchiveUnit, Archived, RedoStep};
 use crate::store::error::StoreError;
 use crate::store::rows::{Applied, Generation, IndexUnit, Registration};
@@ -27,6 +27,7 @@ pub(in super::super) enum Unit {
     Index(Arc<IndexUnit>, Answer<Applied>),
     Register(Registration, i64, Answer<Registered>),
     Redo(Answer<RedoStep>),
+    Erase(i64, Answer<RedoStep>),
     Trim(i64, Answer<u64>),
     /// Applied already; only its answer is left.
     Ended(Done),
@@ -59,6 +60,10 @@ impl Unit {
                 judge(result, answer, |a| Self::Register(registration, now_us, a))
             }
             Self::Redo(answer) => judge(redo::step(c, memory).await, answer, Self::Redo),
+            Self::Erase(now_us, answer) => {
+                let result = erase::step(c, memory, now_us).await;
+                judge(result, answer, |a| Self::Erase(now_us, a))
+            }
             Self::Trim(before_us, answer) => judge(trim::step(c, before_us).await, answer, |a| {
                 Self::Trim(before_us, a)
             }),
@@ -72,7 +77,9 @@ impl Unit {
             Self::Archive(_, answer) => send(answer, Err(StoreError::Unavailable(why))),
             Self::Index(_, answer) => send(answer, Err(StoreError::Unavailable(why))),
             Self::Register(_, _, answer) => send(answer, Err(StoreError::Unavailable(why))),
-            Self::Redo(answer) => send(answer, Err(StoreError::Unavailable(why))),
+            Self::Redo(answer) | Self::Erase(_, answer) => {
+                send(answer, Err(StoreError::Unavailable(why)));
+            }
             Self::Trim(_, answer) => send(answer, Err(StoreError::Unavailable(why))),
             Self::Ended(done) => done(Err(why)),
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::StoreError;
 use crate::fault::{Class, Classify};
-use crate::store::StoreError;
 
 const FIRST_WAIT_MS: u64 = 50;
 const LONGEST_WAIT_MS: u64 = 5_000;
@@ -15,7 +15,7 @@ const LONGEST_WAIT_MS: u64 = 5_000;
 ///
 /// # Errors
 /// What `step` said last; [`StoreError::Closed`] when `abandon` fires while waiting.
-pub(super) async fn until_done<T, F>(
+pub(crate) async fn until_done<T, F>(
     what: &'static str,
     abandon: &CancellationToken,
     mut step: impl FnMut() -> F,
@@ -27,7 +27,7 @@ where
     loop {
         match step().await {
             Err(error) if error.class() == Class::Retry => {
-                tracing::warn!(what, %error, wait_ms, "index.retry: the store does not take it now");
+                tracing::warn!(what, %error, wait_ms, "store.retry: the store does not take it now");
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
                     () = abandon.cancelled() => return Err(StoreError::Closed),

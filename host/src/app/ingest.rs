@@ -1,0 +1,204 @@
+//! What stands between a source and the queue: lanes, and the workers that repair.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::parts::Parts;
+use super::pipeline::Pipeline;
+use crate::config::{RelayUrl, Settings, VerifyMode};
+use crate::identity::{Identities, IdentityOptions};
+use crate::ingest::{
+    BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts, Lanes,
+    Resync, ResyncParts, SweepParts, Verify, run_erasures, run_sweeps,
+};
+use crate::net::{self, SystemDns};
+use crate::queue::Queue;
+
+/// The way out and who is who.
+#[derive(Clone)]
+pub(super) struct Outside {
+    pub(super) client: net::Client,
+    pub(super) identities: Arc<Identities>,
+}
+
+impl Outside {
+    pub(super) fn new(settings: &Settings, parts: &Parts) -> anyhow::Result<Self> {
+        let client = net::Client::new(net::NetOptions {
+            allowed: settings.net.allow.clone(),
+            dns: Arc::new(SystemDns::new()?),
+        })?;
+        let options = IdentityOptions {
+            plc: settings.identity.plc.as_str().to_owned(),
+            clock: parts.clock.clone(),
+            test_handles_via: settings
+                .identity
+                .test_handles_via
+                .as_ref()
+                .map(|url| url.as_str().to_owned()),
+        };
+        let identities = Arc::new(Identities::new(client.clone(), options));
+        Ok(Self { client, identities })
+    }
+}
+
+/// Running lanes with their workers.
+pub(super) struct Ingest {
+    pub(super) lanes: Arc<Lanes>,
+    followed: Arc<Followed>,
+    broken: Arc<Broken>,
+    stop: CancellationToken,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Ingest {
+    /// Starts the lanes alone; `queue` is what they append to.
+    pub(super) async fn start(
+        parts: &Parts,
+        queue: Arc<dyn Queue>,
+        verify: Verify,
+        repairs: bool,
+    ) -> anyhow::Result<Self> {
+        let followed = Arc::new(Followed::load(&*parts.store).await?);
+        let broken = Arc::new(Broken::default());
+        let lanes = Lanes::start(LaneParts {
+            scope: parts.scope.clone(),
+            partitions: parts.store.partitions(),
+            queue,
+            store: Arc::clone(&parts.store),
+            counters: Arc::clone(&parts.counters),
+            verify,
+            repairs,
+            followed: Arc::clone(&followed),
+            clock: parts.clock.clone(),
+            broken: Arc::clone(&broken),
+        });
+        Ok(Self {
+            lanes,
+            followed,
+            broken,
+            stop: CancellationToken::new(),
+            workers: Vec::new(),
+        })
+    }
+
+    /// Starts what repairs repositories and confirms deletions.
+    pub(super) fn repair(
+        &mut self,
+        settings: &Settings,
+        parts: &Parts,
+        pipeline: &Pipeline,
+        outside: &Outside,
+    ) {
+        let resync = ResyncParts {
+            lanes: Arc::clone(&self.lanes),
+            queue: Arc::clone(&pipeline.queue),
+            store: Arc::clone(&parts.store),
+            scope: parts.scope.clone(),
+            identities: Arc::clone(&outside.identities),
+            client: outside.client.clone(),
+            upstream: Some(settings.ingest.relay.first().http()),
+            counters: Arc::clone(&parts.counters),
+            broken: Arc::clone(&self.broken),
+        };
+        let resync = Resync::new(resync, self.stop.clone());
+        let erasure = ErasureParts {
+            lanes: Arc::clone(&self.lanes),
+            queue: Arc::clone(&pipeline.queue),
+            store: Arc::clone(&parts.store),
+            identities: Arc::clone(&outside.identities),
+            client: outside.client.clone(),
+            broken: Arc::clone(&self.broken),
+        };
+        self.work(pipeline, "resync", resync.run());
+        self.work(
+            pipeline,
+            "erasure",
+            run_erasures(erasure, self.stop.clone()),
+        );
+    }
+
+    /// Starts the sweeps after gaps of the stream.
+    pub(super) fn sweep(
+        &mut self,
+        settings: &Settings,
+        pipeline: &Pipeline,
+        outside: &Outside,
+        gap: Arc<tokio::sync::Notify>,
+    ) {
+        let sweep = SweepParts {
+            lanes: Arc::clone(&self.lanes),
+            followed: Arc::clone(&self.followed),
+            client: outside.client.clone(),
+            upstreams: settings.ingest.relay.iter().map(RelayUrl::http).collect(),
+            gap,
+        };
+        self.work(pipeline, "sweep", run_sweeps(sweep, self.stop.clone()));
+    }
+
+    /// Has a worker end with the others.
+    pub(super) fn work(
+        &mut self,
+        pipeline: &Pipeline,
+        name: &str,
+        work: impl Future<Output = Result<(), IngestError>> + Send + 'static,
+    ) {
+        self.workers.push(pipeline.watch(name, tokio::spawn(work)));
+    }
+
+    /// What a source of frames is given.
+    pub(super) fn intake(&self, parts: &Parts, pipeline: &Pipeline) -> IntakeParts {
+        IntakeParts {
+            lanes: Arc::clone(&self.lanes),
+            queue: Arc::clone(&pipeline.queue),
+            store: Arc::clone(&parts.store),
+            counters: Arc::clone(&parts.counters),
+        }
+    }
+
+    /// What a backfill is given.
+    pub(super) fn backfill(
+        &self,
+        parts: &Parts,
+        pipeline: &Pipeline,
+        outside: &Outside,
+    ) -> BackfillParts {
+        BackfillParts {
+            lanes: Arc::clone(&self.lanes),
+            queue: Arc::clone(&pipeline.queue),
+            store: Arc::clone(&parts.store),
+            client: outside.client.clone(),
+        }
+    }
+
+    /// The workers' stop.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Ends the workers, then the lanes. Sources have ended before.
+    ///
+    /// # Errors
+    /// What ended a lane.
+    pub(super) async fn close(self) -> Result<(), IngestError> {
+        self.stop.cancel();
+        for worker in self.workers {
+            // A join error is the watcher's panic; it has nothing that could.
+            worker.await.ok();
+        }
+        match self.lanes.close().await {
+            // A queue that is closed is how a failed pipeline ends its lanes.
+            Err(IngestError::Queue(_)) => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+/// How far events are proven, by the settings.
+pub(super) fn verify(settings: &Settings, outside: &Outside) -> Verify {
+    match settings.ingest.verify {
+        VerifyMode::Full => Verify::Full(Arc::clone(&outside.identities)),
+        VerifyMode::Hashes => Verify::HashesOnly,
+    }
+}

@@ -1,0 +1,4 @@
+//! See `frame` in `tests/src/fuzz.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| aviary_fuzz::fuzz::frame(data));

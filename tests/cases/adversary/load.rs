@@ -1,7 +1,7 @@
 //! A9, C13, H10, H11: connections that flap, one account that is hot, a log that tells nothing, many deletions at once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aviary_simnet::{Fault, Status};
 use aviary_tests::recording::Recording;
@@ -9,27 +9,28 @@ use aviary_tests::stage::{calm, until};
 use aviary_tests::{Stage, host, http, truth};
 
 /// Longer than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 /// A9: connections end again and again, without a word, while events come.
 #[tokio::test(flavor = "multi_thread")]
 async fn a9_connections_that_flap_lose_nothing() {
+    const DROPS: u64 = 15;
     let (stage, host) = Stage::following(calm(191, 30)).await;
-    for _ in 0..15 {
-        // However late the host comes back on a busy machine: each round drops a connection that was open.
-        until("it is connected", PATIENCE, async || {
-            stage.network.connections() > 0
-        })
-        .await;
-        stage.network.emit(30).await.unwrap();
-        stage.network.drop_connections();
+    let dropped = || stage.network.faults().fired(Fault::Drop);
+    let begun = Instant::now();
+    while dropped() < DROPS {
+        assert!(begun.elapsed() < PATIENCE, "{} connections", dropped());
+        // However late the host comes back on a busy machine: what is dropped was open.
+        if stage.network.connections() > 0 {
+            stage.network.emit(30).await.unwrap();
+            stage.network.drop_connections();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let dropped = stage.network.faults().fired(Fault::Drop);
-    assert!(dropped >= 15, "only {dropped} connections were dropped");
     until("it reconnects", PATIENCE, async || {
-        host.counter("reconnects").await >= dropped / 2
+        host.counter("reconnects").await >= DROPS / 2
     })
     .await;
     stage.ends_equal(host).await;

@@ -8,6 +8,7 @@ mod allowed;
 mod environment;
 mod error;
 mod file;
+mod interval;
 mod keys;
 mod layers;
 mod plugins;
@@ -81,6 +82,8 @@ pub struct IngestSettings {
     pub verify: VerifyMode,
     /// Whether what was written before is fetched without being asked.
     pub backfill: BackfillMode,
+    /// Time between two rounds in which accounts' own hosts are asked whether the stream hides something; none is never.
+    pub audit: Option<Duration>,
 }
 
 /// Keys and names of accounts.
@@ -122,6 +125,8 @@ pub struct LimitSettings {
     pub request: Duration,
     /// A request's body (bytes).
     pub request_bytes: usize,
+    /// How long the stream gets to bring what an account's own host has.
+    pub audit_grace: Duration,
     /// How long a stop may drain.
     pub drain: Duration,
 }
@@ -244,6 +249,7 @@ fn typed(
             request: Duration::from_millis(at_least_one(&keys::REQUEST_MS)?),
             request_bytes: usize::try_from(at_least_one(&keys::REQUEST_BYTES)?)
                 .unwrap_or(usize::MAX),
+            audit_grace: Duration::from_millis(at_least_one(&keys::AUDIT_GRACE_MS)?),
             drain: Duration::from_millis(at_least_one(&keys::DRAIN_MS)?),
         },
         plugins,
@@ -275,6 +281,7 @@ fn ingest(layers: &Layers) -> Result<IngestSettings, ConfigError> {
             "\"off\" or \"auto\"",
             BackfillMode::from_word,
         )?,
+        audit: layers.checked(&keys::AUDIT, interval::parse)?,
     })
 }
 

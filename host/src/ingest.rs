@@ -11,6 +11,7 @@
 //! Writes nothing to the store and calls no plugin.
 
 mod accept;
+mod audit;
 mod backfill;
 mod backoff;
 mod broken;
@@ -32,6 +33,7 @@ mod sweep;
 mod tries;
 
 pub use accept::{Accepted, Intake, IntakeParts};
+pub use audit::{AuditParts, run_audits};
 pub use backfill::{Backfill, BackfillParts, Listed};
 pub use backoff::Backoff;
 pub use broken::Broken;

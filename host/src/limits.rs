@@ -125,6 +125,17 @@ pub const LISTING_BYTES_MAX: usize = 4 << 20;
 pub const LISTING_MS_MAX: u64 = 60_000;
 /// How long the stream gets to bring what a list already shows (ms) (ours).
 pub const SWEEP_SETTLE_MS: u64 = 2_000;
+/// Followed repositories of one round of the audit (ours: with the usual interval some 14,000 questions a day).
+pub const AUDIT_ROUND_REPOS: usize = 100;
+/// Questions of the audit at once (ours: they hurry for nobody).
+pub const AUDITS_AT_ONCE_MAX: usize = 4;
+/// Repositories whose hosts were ahead and that are looked at again (ours: some 100 bytes each). More wait for their turn.
+pub const AUDIT_SUSPECTS_MAX: usize = 1_024;
+/// How long the stream gets by default to bring what an account's own host has (ms) (ours: a stream that is further behind
+/// than [`STREAM_BEHIND_US`] is not judged at all). Then the repository is fetched.
+pub const AUDIT_GRACE_MS: u64 = 300_000;
+/// Time between two looks what of the audit is due (ms) (ours).
+pub const AUDIT_LOOK_MS: u64 = 1_000;
 /// Time between two looks for accounts that are said to be deleted (ms) (ours).
 pub const ERASURE_LOOK_MS: u64 = 30_000;
 /// The same while an account was just said to be (ms) (ours), and how many such looks there are.
@@ -349,6 +360,8 @@ pub const JETSTREAM_PASS_MAX_US: i64 = 60_000_000;
 pub const JETSTREAM_COLLECTIONS_MAX: usize = 100;
 /// Collections named in a Jetstream's address (ours: addresses have bounds too). More go in a first message.
 pub const JETSTREAM_QUERY_COLLECTIONS_MAX: usize = 20;
+/// The longest interval that a setting takes (ms) (ours: a year; a clock can be asked for it).
+pub const INTERVAL_MS_MAX: u64 = 366 * 86_400_000;
 /// How long a stop may drain before it gives up with a non-zero exit (ms) (ours).
 pub const DRAIN_MS_MAX: u64 = 30_000;
 /// Entries of each interning cache (ours: about 100 bytes each).

@@ -8,6 +8,7 @@ mod chain;
 mod directory;
 mod fetching;
 mod forgeries;
+mod hidden;
 mod junk;
 mod load;
 mod stream;

@@ -85,6 +85,10 @@ pub(super) async fn follow(
     if repairs {
         ingest.repair(settings, parts, pipeline, outside);
         ingest.sweep(settings, pipeline, outside, Arc::clone(&gap));
+        // A Jetstream moves no chain that a host's rev could be held against.
+        if settings.ingest.source == SourceKind::Relay {
+            ingest.audit(settings, parts, pipeline, outside, &upstream);
+        }
         let pulse = Arc::clone(&upstream.pulse);
         backfill::automatic(settings, parts, pipeline, &mut ingest, outside, pulse).await?;
     }

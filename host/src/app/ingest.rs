@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::follow::Upstream;
 use super::parts::Parts;
 use super::pipeline::Pipeline;
 use crate::config::{RelayUrl, Settings, VerifyMode};
 use crate::identity::{Identities, IdentityOptions};
 use crate::ingest::{
-    BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts, Lanes,
-    Resync, ResyncParts, SweepParts, Verify, run_erasures, run_sweeps,
+    AuditParts, BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts,
+    Lanes, Resync, ResyncParts, SweepParts, Verify, run_audits, run_erasures, run_sweeps,
 };
 use crate::net::{self, SystemDns};
 use crate::queue::Queue;
@@ -135,6 +136,33 @@ impl Ingest {
             gap,
         };
         self.work(pipeline, "sweep", run_sweeps(sweep, self.stop.clone()));
+    }
+
+    /// Starts the audit, where it is wanted: accounts' own hosts are asked whether the relay hides something.
+    pub(super) fn audit(
+        &mut self,
+        settings: &Settings,
+        parts: &Parts,
+        pipeline: &Pipeline,
+        outside: &Outside,
+        upstream: &Upstream,
+    ) {
+        let Some(every) = settings.ingest.audit else {
+            return;
+        };
+        let audit = AuditParts {
+            lanes: Arc::clone(&self.lanes),
+            store: Arc::clone(&parts.store),
+            identities: Arc::clone(&outside.identities),
+            client: outside.client.clone(),
+            counters: Arc::clone(&parts.counters),
+            clock: parts.clock.clone(),
+            pulse: Arc::clone(&upstream.pulse),
+            source: upstream.source.clone(),
+            every,
+            grace: settings.limits.audit_grace,
+        };
+        self.work(pipeline, "audit", run_audits(audit, self.stop.clone()));
     }
 
     /// Has a worker end with the others.

@@ -74,16 +74,19 @@ pub(super) static TEST_HANDLES_VIA: Key = Key::text("identity.test_handles_via",
 pub(super) static NET_ALLOW: Key = Key::text("net.allow", "");
 pub(super) static VERIFY: Key = Key::text("ingest.verify", "full");
 pub(super) static BACKFILL: Key = Key::text("ingest.backfill", "off");
+pub(super) static AUDIT: Key = Key::text("ingest.audit", "10m");
 pub(super) static LISTEN: Key = Key::text("serve.listen", "127.0.0.1:3210");
 pub(super) static LOG_LEVEL: Key = Key::text("log.level", "info");
 pub(super) static LOG_FORMAT: Key = Key::text("log.format", "text");
 pub(super) static REQUEST_MS: Key = Key::number("limits.request_ms", limits::REQUEST_MS_MAX);
 pub(super) static REQUEST_BYTES: Key =
     Key::number("limits.request_bytes", limits::REQUEST_BYTES_MAX as u64);
+pub(super) static AUDIT_GRACE_MS: Key =
+    Key::number("limits.audit_grace_ms", limits::AUDIT_GRACE_MS);
 pub(super) static DRAIN_MS: Key = Key::number("limits.drain_ms", limits::DRAIN_MS_MAX);
 
 /// All of them, sections together.
-pub(super) static ALL: [&Key; 21] = [
+pub(super) static ALL: [&Key; 23] = [
     &STORE,
     &PARTITIONS,
     &ARCHIVE,
@@ -96,6 +99,7 @@ pub(super) static ALL: [&Key; 21] = [
     &START,
     &VERIFY,
     &BACKFILL,
+    &AUDIT,
     &PLC,
     &TEST_HANDLES_VIA,
     &NET_ALLOW,
@@ -104,6 +108,7 @@ pub(super) static ALL: [&Key; 21] = [
     &LOG_FORMAT,
     &REQUEST_MS,
     &REQUEST_BYTES,
+    &AUDIT_GRACE_MS,
     &DRAIN_MS,
 ];
 

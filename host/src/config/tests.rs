@@ -217,6 +217,10 @@ fn values_are_refused_with_their_place() {
             "ingest.relay (a.toml:2): expected a relay's address such as wss://relay.example, without path, got \"https://r\"",
         ),
         (
+            "[ingest]\naudit = \"10\"",
+            "ingest.audit (a.toml:2): expected \"off\", or a time such as \"10m\" (ms, s, m or h), got \"10\"",
+        ),
+        (
             "[identity]\nplc = \"plc.directory\"",
             "identity.plc (a.toml:2): expected a server's address such as https://plc.directory, without path, got \"plc.directory\"",
         ),

@@ -144,6 +144,11 @@ impl Lane {
                 self.desync(&did, None, &origin, reason, Vec::new()).await
             }
             Item::Announced { rev, reason } => self.announced(&did, rev, reason).await,
+            Item::Missed {
+                rev,
+                reason,
+                marked,
+            } => self.missed(&did, rev, reason, marked).await,
             Item::Follow { reason } => self.follow(&did, reason).await,
             Item::Resyncing { begun } => self.resyncing(&did, begun).await,
             Item::Resynced { rev, data } => self.resynced(&did, rev, data).await,

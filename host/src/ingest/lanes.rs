@@ -42,6 +42,13 @@ pub(super) enum Item {
     Broken { origin: Origin, reason: String },
     /// Somebody says that the repository is at `rev`: a sweep of the upstream.
     Announced { rev: Tid, reason: String },
+    /// The account's own host was at `rev` a while ago, and no event told of it: a snapshot has to reach it. Answered
+    /// with whether the repository was marked.
+    Missed {
+        rev: Tid,
+        reason: String,
+        marked: oneshot::Sender<bool>,
+    },
     /// The repository is to be fetched and followed.
     Follow { reason: String },
     /// A snapshot is about to be fetched: commits wait from here on.

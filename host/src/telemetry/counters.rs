@@ -84,6 +84,16 @@ counters! {
     ResyncRecords = "resync_records" Counter;
     /// Gaps of a whole stream, after which the upstream's list of repositories is gone through.
     StreamGaps = "stream_gaps" Counter;
+    /// Repositories whose own hosts were asked for their latest commit by the audit.
+    Audits = "audits" Counter;
+    /// Hosts that were ahead of the archive then: looked at again after a grace.
+    AuditsAhead = "audits_ahead" Counter;
+    /// Repositories that wait for that second look.
+    AuditSuspects = "audit_suspects" Gauge;
+    /// Hosts that did not tell the audit anything of use.
+    AuditsFailed = "audits_failed" Counter;
+    /// Repositories of which the audit found that the stream never sent what their hosts have.
+    ReposWithheld = "repos_withheld" Counter;
     /// Commits archived.
     Commits = "commits" Counter;
     /// Commits whose rev the archive had already.

@@ -28,6 +28,30 @@ impl Lane {
         self.desync(did, None, &by_host(), reason, Vec::new()).await
     }
 
+    /// A followed repository's own host has a rev that no event told of. What is handed on or held here came by the
+    /// stream, whatever the archive has of it.
+    pub(super) async fn missed(
+        &mut self,
+        did: &Did,
+        rev: Tid,
+        reason: String,
+        marked: oneshot::Sender<bool>,
+    ) -> Result<(), IngestError> {
+        let mut is_hidden = self.parts.followed.has(did) && !self.held.has(did);
+        if is_hidden {
+            let chain = self.chain(did).await?;
+            let is_behind = chain.rev.is_some_and(|known| known < rev);
+            is_hidden = is_behind && chain.active && !chain.is_broken;
+        }
+        if is_hidden {
+            self.desync(did, Some(rev), &by_host(), reason, Vec::new())
+                .await?;
+        }
+        // An audit that was stopped meanwhile counts nothing.
+        marked.send(is_hidden).ok();
+        Ok(())
+    }
+
     /// A backfill asks for a repository.
     pub(super) async fn follow(&mut self, did: &Did, reason: String) -> Result<(), IngestError> {
         let chain = self.chain(did).await?;

@@ -41,7 +41,8 @@ pub use erasure::{ErasureParts, run_erasures};
 pub use file::{FileEnd, FrameFile};
 pub use followed::Followed;
 pub use jetstream::{
-    Compression, Events, EventsParts, Gap, GapReason, JetstreamOptions, Prover, run_jetstream,
+    Compression, Events, EventsParts, Gap, GapReason, JetstreamOptions, Prover, Returns,
+    run_jetstream,
 };
 pub use lane::{LaneParts, Verify};
 pub use lanes::Lanes;

@@ -74,6 +74,8 @@ pub const IDENTITY_RETRY_MS_MAX: u64 = 15_000;
 
 /// Repositories fetched at once (ours: each costs its CAR's index and one connection).
 pub const RESYNCS_AT_ONCE_MAX: usize = 8;
+/// Time in which the return of an account is heeded once (ms) (ours). Doubled up to the longest.
+pub const RESYNC_HURRY_MS: u64 = 60_000;
 /// Repositories that wait for a fetch and are read from the store at once (ours).
 pub const BROKEN_PAGE_ROWS: usize = 256;
 /// Time between two looks for work (ms) (ours). Marked repositories are looked at when they are marked.
@@ -339,6 +341,8 @@ pub const RATE_EVENTS_MIN: u64 = 10;
 pub const RATE_QUIET_INTERVALS: f64 = 20.0;
 /// Least time without an event after which it is (us) (ours).
 pub const RATE_QUIET_US_MIN: i64 = 600_000_000;
+/// Accounts whose last status of a Jetstream is remembered (ours: more than wait in the queue; some 100 bytes each).
+pub const TOLD_ACCOUNTS_MAX: usize = 2 * QUEUE_ENTRIES_MAX;
 /// A message of a Jetstream, unpacked (bytes) (ours: a record of the greatest size fits as JSON). A larger one is asked
 /// not to be sent, and is refused.
 pub const JETSTREAM_MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
-use aviary_simnet::{Answer, Paging, Side};
+use aviary_simnet::{Answer, Paging, Side, Status, World};
 use aviary_tests::host::{command, network_environment};
 use aviary_tests::stage::{calm, until};
-use aviary_tests::{Stage, dump, truth};
+use aviary_tests::{HostProcess, Stage, dump, truth};
 use serde_json::Value;
 
 /// A network whose accounts have written before anybody listens.
@@ -186,4 +186,62 @@ async fn a_host_that_is_told_to_backfills_by_itself() {
     })
     .await;
     stage.ends_equal(host).await;
+}
+
+/// An account is away when it is listed. It is fetched when it returns, not when its failures would have it tried again.
+async fn away_when_listed(seed: u64, source: &str) {
+    let stage = written(seed).await;
+    let did = stage.dids()[2].clone();
+    let away = did.clone();
+    let left = move |world: &mut World| world.set_status(&away, Status::Deactivated);
+    stage.tell(left).await;
+    let pds = stage.network.urls().pds.clone();
+    let output = backfill(&stage, &["--pds", &pds]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(&output);
+    let failing = report["failing"].as_array().unwrap();
+    assert_eq!(failing.len(), 1, "{report}");
+    assert_eq!(failing[0]["did"], did.as_str(), "{report}");
+
+    // From now on: it never hears that the account went away.
+    let mut environment = network_environment(stage.network.urls());
+    environment.push(("AVIARY_INGEST_START", "now".to_owned()));
+    let mut args = stage.args();
+    args.extend(["--source", source]);
+    let host = HostProcess::with(&args, &environment, stage.path()).await;
+    until("connected", Duration::from_secs(60), async || {
+        host.health().await["connected"] == true
+    })
+    .await;
+    // After two failures the next try is a minute off at the least.
+    until("refused twice", Duration::from_secs(150), async || {
+        host.counter("resyncs_failed").await >= 2
+    })
+    .await;
+    let back = did.clone();
+    stage
+        .tell(move |world| world.set_status(&back, Status::Active))
+        .await;
+    until("fetched soon", Duration::from_secs(50), async || {
+        host.counter("resyncs").await == 1
+    })
+    .await;
+    let truth = stage.network.truth().unwrap();
+    let kept = truth.accounts[&did].collections[truth::STATUS].len();
+    until("shown", Duration::from_secs(60), async || {
+        stage.shown(&host, &did).await == [kept; 3]
+    })
+    .await;
+    assert_eq!(host.stop().await, Some(0));
+    has_all_statuses(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_away_when_it_was_listed_is_fetched_when_a_relay_tells_of_it() {
+    away_when_listed(180, "relay").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_away_when_it_was_listed_is_fetched_when_a_jetstream_tells_of_it() {
+    away_when_listed(181, "jetstream").await;
 }

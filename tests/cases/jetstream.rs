@@ -3,6 +3,7 @@
 mod golden;
 mod live;
 mod product;
+mod returning;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -124,6 +125,7 @@ fn parts(queue: &Arc<dyn Queue>, counters: &Arc<Counters>) -> EventsParts {
         identities: None,
         pulse: Arc::new(Pulse::new(Clock::system())),
         prover: None,
+        returns: None,
     }
 }
 

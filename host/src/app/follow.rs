@@ -118,7 +118,10 @@ pub(super) async fn follow(
                 ingest.stop().clone(),
             );
             ingest.work(pipeline, "backfill of gaps", filling);
-            let events = events(settings, parts, pipeline, outside, &stream);
+            let events = EventsParts {
+                returns: repairs.then(|| ingest.returns(parts)),
+                ..events(settings, parts, pipeline, outside, &stream)
+            };
             pipeline.watch("ingest", tokio::spawn(stream.jetstreams(events, gaps)))
         }
     };
@@ -150,6 +153,7 @@ fn events(
         identities: Some(Arc::clone(&outside.identities)),
         pulse: Arc::clone(&stream.pulse),
         prover: (prover.percent > 0).then_some(prover),
+        returns: None,
     }
 }
 

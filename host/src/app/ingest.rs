@@ -12,7 +12,7 @@ use crate::config::{RelayUrl, Settings, VerifyMode};
 use crate::identity::{Identities, IdentityOptions};
 use crate::ingest::{
     AuditParts, BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts,
-    Lanes, Resync, ResyncParts, SweepParts, Verify, run_audits, run_erasures, run_sweeps,
+    Lanes, Resync, ResyncParts, Returns, SweepParts, Verify, run_audits, run_erasures, run_sweeps,
 };
 use crate::net::{self, SystemDns};
 use crate::queue::Queue;
@@ -183,6 +183,11 @@ impl Ingest {
             store: Arc::clone(&parts.store),
             counters: Arc::clone(&parts.counters),
         }
+    }
+
+    /// What tells which accounts come back.
+    pub(super) fn returns(&self, parts: &Parts) -> Returns {
+        Returns::new(Arc::clone(&parts.store), Arc::clone(&self.broken))
     }
 
     /// What a backfill is given.

@@ -17,6 +17,7 @@ mod message;
 mod op;
 mod proof;
 mod proving;
+mod returns;
 mod unpack;
 mod wanted;
 
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub use events::{Events, EventsParts};
 pub use gap::{Gap, GapReason};
 pub use proof::Prover;
+pub use returns::Returns;
 pub use unpack::Compression;
 
 use super::IngestError;

@@ -213,7 +213,8 @@ impl Lane {
         Ok(())
     }
 
-    /// A hosting status. An account that comes back may have changed meanwhile, so it is fetched.
+    /// A hosting status. An account that comes back may have changed meanwhile, so it is fetched. The entry that says
+    /// so is first: were only the status archived before a crash, nobody would know any more that the account was away.
     async fn account(
         &mut self,
         frame: AccountFrame<'_>,
@@ -234,25 +235,27 @@ impl Lane {
             source: origin.source.clone(),
             seq: frame.seq,
         };
+        let Some(before) = before else {
+            return self.append(Entry::Account(event)).await;
+        };
+        let is_here = frame.active && self.parts.repairs;
+        if is_here && !before.active {
+            let reason = "the account is active again".to_owned();
+            self.desync(&did, None, origin, reason, Vec::new()).await?;
+        }
         self.append(Entry::Account(event)).await?;
-        if let Some(chain) = before {
-            if is_deleted {
-                self.parts.broken.deleted();
-            }
-            let returned = frame.active && !chain.active && self.parts.repairs;
-            let active = frame.active;
-            self.chains.put(&did, Chain { active, ..chain });
-            if returned {
-                self.parts.broken.returned(&did);
-                self.desync(
-                    &did,
-                    None,
-                    origin,
-                    "the account is active again".into(),
-                    Vec::new(),
-                )
-                .await?;
-            }
+        let chain = Chain {
+            active: frame.active,
+            ..self.chain(&did).await?
+        };
+        self.chains.put(&did, chain);
+        if is_deleted {
+            self.parts.broken.deleted();
+        }
+        // What was refused while it was away is given now.
+        if is_here && chain.is_broken {
+            self.parts.broken.returned(&did);
+            self.parts.broken.marked();
         }
         Ok(())
     }

@@ -107,7 +107,7 @@ impl Resync {
         let mut running: JoinSet<Finished> = JoinSet::new();
         while !self.shared.stop.is_cancelled() {
             for did in self.shared.parts.broken.take_returned() {
-                self.schedule.hurry(&did);
+                self.schedule.hurry(&did, Instant::now());
             }
             self.begin(&mut running).await?;
             let look_again = Duration::from_millis(limits::RESYNC_LOOK_MS);

@@ -19,7 +19,11 @@ async fn network(seed: u64) -> Network {
 }
 
 /// A host with two plugins that follows the network's Jetstream; `more` are further variables.
-async fn follow(network: &Network, more: &[(&'static str, &str)], dir: &Path) -> HostProcess {
+pub(super) async fn follow(
+    network: &Network,
+    more: &[(&'static str, &str)],
+    dir: &Path,
+) -> HostProcess {
     let plugins = place::plugins_dir(&["statusphere", "likes"]);
     let plugins = plugins.path().to_str().unwrap();
     let args = [
@@ -43,7 +47,7 @@ async fn follow(network: &Network, more: &[(&'static str, &str)], dir: &Path) ->
 }
 
 /// Waits until the host has everything up to the network's last event.
-async fn caught_up(host: &HostProcess, network: &Network) {
+pub(super) async fn caught_up(host: &HostProcess, network: &Network) {
     let did = network.world().active_dids()[0].clone();
     let told = network.tell(move |world| world.rename_account(&did));
     told.await.unwrap();
@@ -51,7 +55,7 @@ async fn caught_up(host: &HostProcess, network: &Network) {
 }
 
 /// The rows of a stopped host are the visible statuses of the truth.
-async fn rows_are_the_truth(dir: &Path, truth: &Truth) -> usize {
+pub(super) async fn rows_are_the_truth(dir: &Path, truth: &Truth) -> usize {
     let dump = dump::of(&dir.join("store.db")).await;
     let rows: BTreeSet<String> = dump["statusphere.statuses"]
         .iter()
@@ -169,7 +173,7 @@ async fn a_gap_of_the_stream_is_counted_and_backfilled() {
 }
 
 /// A network where nobody is away: a host proves nothing of an account that is.
-async fn present(seed: u64) -> Network {
+pub(super) async fn present(seed: u64) -> Network {
     let mix = Mix {
         account_statuses: 0,
         ..Mix::default()

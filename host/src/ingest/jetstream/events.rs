@@ -7,6 +7,7 @@ use super::gap::{Gap, GapReason};
 use super::message::{AccountPart, IdentityPart, Message, What};
 use super::op;
 use super::proof::Prover;
+use super::returns::{Return, Returns};
 use crate::atproto::{Did, Tid};
 use crate::clock::Clock;
 use crate::entry::{
@@ -37,6 +38,8 @@ pub struct EventsParts {
     pub pulse: Arc<Pulse>,
     /// Holds a share of the operations against their accounts' hosts; none believes them all.
     pub prover: Option<Prover>,
+    /// Knows which accounts come back; none where nobody fetches them.
+    pub returns: Option<Returns>,
 }
 
 /// Where a Jetstream's events go.
@@ -221,7 +224,7 @@ impl Events {
                     source: self.source.clone(),
                     seq,
                 };
-                self.pass(seq, Entry::Account(event)).await
+                self.account(event).await
             }
             What::Unknown(kind) => {
                 self.counters().add(Counter::FramesUnknown, 1);
@@ -229,6 +232,34 @@ impl Events {
                 Ok(())
             }
         }
+    }
+
+    /// A hosting status. An account that comes back may have changed meanwhile, so it is fetched. The entry that says
+    /// so is first: were only the status archived before a crash, nobody would know any more that the account was away.
+    async fn account(&mut self, event: AccountEvent) -> Result<(), IngestError> {
+        let (did, seq) = (event.did.clone(), event.seq);
+        let Some(returns) = self.parts.returns.clone() else {
+            return self.pass(seq, Entry::Account(event)).await;
+        };
+        let returned = returns.told(&did, event.active).await?;
+        if returned == Return::Fetch {
+            self.counters().add(Counter::ReposDesynchronized, 1);
+            let hole = Desync {
+                did: did.clone(),
+                reason: "the account is active again".to_owned(),
+                rev: None,
+                follow: false,
+                lost: Vec::new(),
+                source: self.source.clone(),
+                seq,
+            };
+            self.pass(seq, Entry::Desync(hole)).await?;
+        }
+        self.pass(seq, Entry::Account(event)).await?;
+        if returned != Return::None {
+            returns.hurry(&did);
+        }
+        Ok(())
     }
 
     async fn operation(&mut self, did: Did, rev: Tid, op: Op, seq: i64) -> Result<(), IngestError> {

@@ -13,6 +13,11 @@ struct Tried {
     times: u32,
     next: Instant,
     running: bool,
+    /// The account came back while a try was running: the next one need not wait.
+    again: bool,
+    /// How often its account's returns were heeded, and when the next one is.
+    hurries: u32,
+    heeds: Instant,
 }
 
 /// What was tried.
@@ -35,6 +40,9 @@ impl Schedule {
             times: 0,
             next: now,
             running: false,
+            again: false,
+            hurries: 0,
+            heeds: now,
         });
         tried.times += 1;
         tried.running = true;
@@ -46,6 +54,10 @@ impl Schedule {
             return;
         };
         tried.running = false;
+        if std::mem::take(&mut tried.again) && ended != Ended::Well {
+            tried.next = now;
+            return;
+        }
         let (first_ms, longest_ms) = match ended {
             Ended::Well => (limits::RESYNC_AGAIN_MS, limits::RESYNC_AGAIN_MS_MAX),
             Ended::Badly => (limits::RESYNC_RETRY_MS, limits::RESYNC_RETRY_MS_MAX),
@@ -57,10 +69,19 @@ impl Schedule {
         tried.next = now + Duration::from_millis(rand::random_range(step / 2..=step));
     }
 
-    /// The account came back: what was tried before says nothing about now.
-    pub(super) fn hurry(&mut self, did: &Did) {
-        if self.tried.get(did).is_some_and(|t| !t.running) {
-            self.tried.remove(did);
+    /// The account came back: what was tried before says nothing about now. One that comes back again and again is
+    /// heeded less and less, or it would hold a place for good.
+    pub(super) fn hurry(&mut self, did: &Did, now: Instant) {
+        let Some(tried) = self.tried.get_mut(did).filter(|t| t.heeds <= now) else {
+            return;
+        };
+        let step_ms = limits::RESYNC_HURRY_MS.saturating_mul(1 << tried.hurries.min(16));
+        tried.heeds = now + Duration::from_millis(step_ms.min(limits::RESYNC_RETRY_MS_MAX));
+        tried.hurries += 1;
+        if tried.running {
+            tried.again = true;
+        } else {
+            tried.next = now;
         }
     }
 
@@ -68,7 +89,7 @@ impl Schedule {
     pub(super) fn prune(&mut self, now: Instant) {
         let quiet = Duration::from_millis(limits::RESYNC_RETRY_MS_MAX);
         self.tried
-            .retain(|_, t| t.running || now.saturating_duration_since(t.next) < quiet);
+            .retain(|_, t| t.running || now.saturating_duration_since(t.next.max(t.heeds)) < quiet);
     }
 }
 
@@ -108,7 +129,31 @@ mod tests {
         }
         assert!(waits[5] > waits[0] * 8, "{waits:?}");
         schedule.end(&did, now, Ended::Badly);
-        schedule.hurry(&did);
+        schedule.hurry(&did, now);
         assert!(schedule.is_due(&did, now));
+        schedule.begin(&did, now);
+        schedule.end(&did, now, Ended::Badly);
+        schedule.hurry(&did, now);
+        assert!(!schedule.is_due(&did, now), "heeded twice at once");
+        schedule.hurry(&did, now + Duration::from_millis(limits::RESYNC_HURRY_MS));
+        assert!(schedule.is_due(&did, now + Duration::from_millis(limits::RESYNC_HURRY_MS)));
+    }
+
+    #[test]
+    fn an_account_that_comes_back_during_a_try_need_not_wait_after_it() {
+        let did = Did::parse("did:web:a.example").unwrap();
+        let now = Instant::now();
+        for (ended, due) in [
+            (Ended::Refused, true),
+            (Ended::Badly, true),
+            (Ended::Well, false),
+        ] {
+            let mut schedule = Schedule::default();
+            schedule.begin(&did, now);
+            schedule.hurry(&did, now);
+            assert!(!schedule.is_due(&did, now), "two at once");
+            schedule.end(&did, now, ended);
+            assert_eq!(schedule.is_due(&did, now), due, "{ended:?}");
+        }
     }
 }

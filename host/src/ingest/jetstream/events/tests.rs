@@ -18,6 +18,7 @@ fn events(patterns: &[&str]) -> (Events, Arc<dyn Queue>) {
         identities: None,
         pulse: Arc::new(Pulse::new(Clock::from_fn(|| NOW_US))),
         prover: None,
+        returns: None,
     };
     let mut events = Events::new(Source("test".into()), parts, None);
     let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();

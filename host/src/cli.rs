@@ -6,6 +6,7 @@
 mod backfill;
 mod config;
 mod plugin;
+mod progress;
 mod replay;
 mod serve;
 mod signals;

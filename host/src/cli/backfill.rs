@@ -1,14 +1,13 @@
 //! `aviary backfill`.
 
-use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::OnProgress;
 use super::table::grouped;
-use super::{Common, ExitCode, signals};
+use super::{Common, ExitCode, progress, signals};
 use crate::app::{self, BackfillOptions, BackfillProgress, BackfillReport, BackfillTarget};
 use crate::atproto::Nsid;
 use crate::config::{Flags, Settings};
@@ -75,36 +74,23 @@ impl Backfill {
     }
 }
 
-type OnProgress = Box<dyn Fn(BackfillProgress) + Send + Sync>;
-
-/// A bar on a terminal, a line every few seconds elsewhere.
-fn progress() -> anyhow::Result<OnProgress> {
+fn progress() -> anyhow::Result<OnProgress<BackfillProgress>> {
     let begun = Instant::now();
-    if std::io::stderr().is_terminal() {
-        let style = "{bar:30} {pos}/{len} repositories {msg} {elapsed} (left {eta})";
-        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(style)?);
-        return Ok(Box::new(move |p| {
+    progress::teller(
+        "{bar:30} {pos}/{len} repositories {msg} {elapsed} (left {eta})",
+        move |bar, p: BackfillProgress| {
             bar.set_length(p.listed);
             bar.set_position(p.listed.saturating_sub(p.left));
             bar.set_message(line_end(p, begun));
-        }));
-    }
-    const BETWEEN_LINES: Duration = Duration::from_secs(5);
-    let last = Mutex::new(Instant::now());
-    Ok(Box::new(move |p| {
-        let mut last = last
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.elapsed() >= BETWEEN_LINES {
-            *last = Instant::now();
-            eprintln!(
-                "{} repositories listed, {} left, {}",
-                grouped(p.listed),
-                grouped(p.left),
+        },
+        move |p| {
+            let (listed, left) = (grouped(p.listed), grouped(p.left));
+            format!(
+                "{listed} repositories listed, {left} left, {}",
                 line_end(p, begun)
-            );
-        }
-    }))
+            )
+        },
+    )
 }
 
 fn line_end(p: BackfillProgress, begun: Instant) -> String {

@@ -1,15 +1,13 @@
 //! `aviary replay`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::OnProgress;
 use super::table::{Table, grouped};
-use super::{Common, ExitCode, signals};
+use super::{Common, ExitCode, progress, signals};
 use crate::app::{self, ReplayOptions, ReplayProgress, ReplaySummary};
 use crate::config::{Flags, Settings};
 
@@ -56,36 +54,24 @@ impl Replay {
     }
 }
 
-type OnProgress = Box<dyn Fn(ReplayProgress) + Send + Sync>;
-
-/// A bar on a terminal, a line every few seconds elsewhere.
-fn progress() -> anyhow::Result<OnProgress> {
-    if std::io::stderr().is_terminal() {
-        let style = "{bar:30} {bytes}/{total_bytes} {msg} {elapsed} (left {eta})";
-        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(style)?);
-        return Ok(Box::new(move |p| {
+fn progress() -> anyhow::Result<OnProgress<ReplayProgress>> {
+    progress::teller(
+        "{bar:30} {bytes}/{total_bytes} {msg} {elapsed} (left {eta})",
+        |bar, p: ReplayProgress| {
             bar.set_length(p.total_bytes);
             bar.set_position(p.read_bytes);
             bar.set_message(format!("{} events", grouped(p.events)));
             if p.read_bytes >= p.total_bytes {
                 bar.finish();
             }
-        }));
-    }
-    const BETWEEN_LINES: Duration = Duration::from_secs(5);
-    let last = Mutex::new(Instant::now());
-    Ok(Box::new(move |p| {
-        let mut last = last
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.elapsed() >= BETWEEN_LINES {
-            *last = Instant::now();
+        },
+        |p| {
             let percent = (p.read_bytes * 100)
                 .checked_div(p.total_bytes)
                 .unwrap_or(100);
-            eprintln!("{} events, {percent} % of the file", grouped(p.events));
-        }
-    }))
+            format!("{} events, {percent} % of the file", grouped(p.events))
+        },
+    )
 }
 
 fn table(summary: &ReplaySummary) -> Table {

@@ -19,6 +19,8 @@ mod migrate;
 mod owner;
 mod partitions;
 mod plan;
+#[cfg(test)]
+mod planned;
 mod read;
 mod records;
 mod redo;

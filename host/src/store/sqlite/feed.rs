@@ -129,30 +129,13 @@ pub(super) fn corrupt(error: impl std::fmt::Display) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
-    use super::super::{connection, migrate};
+    use super::super::planned;
     use super::*;
 
     #[tokio::test]
     async fn the_feed_is_read_along_its_index() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut c = connection::open_writer(&dir.path().join("a.db"))
-            .await
-            .unwrap();
-        migrate::run(&mut c).await.unwrap();
-        let sql = format!("explain query plan {SELECT}");
-        let plan: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(0)
-            .bind(0)
-            .bind(9)
-            .bind("[]")
-            .fetch_all(&mut c)
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.get(3))
-            .collect();
+        let (_dir, mut c) = planned::database().await;
+        let plan = planned::steps(&mut c, SELECT).await;
         let along = "SEARCH r USING INDEX record_feed (part=? AND pos>? AND pos<?)";
         assert!(plan.iter().any(|step| step.starts_with(along)), "{plan:#?}");
         assert!(

@@ -62,33 +62,17 @@ pub(super) async fn records(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
-    use super::super::{connection, migrate};
+    use super::super::planned;
     use super::*;
 
     #[tokio::test]
     async fn records_are_read_along_their_index() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.db");
-        let mut c = connection::open_writer(&path).await.unwrap();
-        migrate::run(&mut c).await.unwrap();
+        let (_dir, mut c) = planned::database().await;
         for (sql, along) in [
             (COLLECTIONS, "(did_id=? AND coll_id=?)"),
             (RECORDS, "(did_id=? AND coll_id=? AND rkey>?)"),
         ] {
-            let sql = format!("explain query plan {sql}");
-            let plan: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind("")
-                .bind("")
-                .bind("")
-                .bind(1)
-                .fetch_all(&mut c)
-                .await
-                .unwrap()
-                .iter()
-                .map(|row| row.get(3))
-                .collect();
+            let plan = planned::steps(&mut c, sql).await;
             assert!(
                 plan.iter()
                     .any(|step| step.starts_with("SEARCH r ") && step.ends_with(along)),

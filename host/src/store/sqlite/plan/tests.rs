@@ -1,3 +1,4 @@
+use super::super::planned;
 use super::super::read::fixture::{Database, compiled};
 use super::*;
 
@@ -8,16 +9,6 @@ async fn objection_to(db: &mut Database, params: &str, returns: &str, sql: &str)
         Err(StoreError::Refused(message)) => Some(message),
         Err(other) => panic!("{sql}: {other}"),
     }
-}
-
-async fn plan_of(db: &mut Database, read: &CompiledRead) -> Vec<String> {
-    sqlx::query(AssertSqlSafe(format!("explain query plan {}", read.sql)))
-        .fetch_all(&mut db.writer)
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get::<String, _>(3))
-        .collect()
 }
 
 #[tokio::test]
@@ -89,7 +80,7 @@ async fn a_page_searches_its_index_and_sorts_only_ties() {
         "u at-uri, d did",
         "select _uri, _did from status where (created_at, _uri) < ($1, $2) order by created_at desc, _uri desc limit $3",
     );
-    let plan = plan_of(&mut db, &read).await;
+    let plan = planned::steps(&mut db.writer, &read.sql).await;
     let all = plan.join("\n");
     assert!(
         all.contains("USING INDEX g1_status_1 (created_at<?)"),

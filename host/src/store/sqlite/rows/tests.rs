@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use aviary_manifest::Manifest;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
 
-use super::super::{connection, migrate};
+use super::super::{connection, migrate, planned};
 use super::*;
 use crate::atproto::{AtUri, Cid, Tid};
 use crate::store::feed::{Change, ChangeState};
@@ -138,12 +138,7 @@ async fn no_statement_of_a_unit_walks_through_a_table() {
     assert_eq!(texts.len(), 8);
     let mut searches = 0;
     for text in texts {
-        let plan = sqlx::query(AssertSqlSafe(format!("explain query plan {text}")))
-            .fetch_all(&mut c)
-            .await
-            .unwrap();
-        for step in plan {
-            let step: String = step.get(3);
+        for step in planned::steps(&mut c, &text).await {
             let made = ["CONSTANT ROW", "VALUES CLAUSE", "json_each", "SCAN k"];
             let is_walk = step.starts_with("SCAN") && !made.iter().any(|m| step.contains(m));
             assert!(!is_walk, "{step} in {text}");

@@ -85,10 +85,7 @@ pub(super) async fn follow(
     if repairs {
         ingest.repair(settings, parts, pipeline, outside);
         ingest.sweep(settings, pipeline, outside, Arc::clone(&gap));
-        // A Jetstream moves no chain that a host's rev could be held against.
-        if settings.ingest.source == SourceKind::Relay {
-            ingest.audit(settings, parts, pipeline, outside, &upstream);
-        }
+        ingest.audit(settings, parts, pipeline, outside, &upstream);
         let pulse = Arc::clone(&upstream.pulse);
         backfill::automatic(settings, parts, pipeline, &mut ingest, outside, pulse).await?;
     }
@@ -118,10 +115,9 @@ pub(super) async fn follow(
                 ingest.stop().clone(),
             );
             ingest.work(pipeline, "backfill of gaps", filling);
-            let events = EventsParts {
-                returns: repairs.then(|| ingest.returns(parts)),
-                ..events(settings, parts, pipeline, outside, &stream)
-            };
+            let events = events(settings, parts, pipeline, outside, &stream);
+            let returns = repairs.then(|| ingest.returns(parts));
+            let events = EventsParts { returns, ..events };
             pipeline.watch("ingest", tokio::spawn(stream.jetstreams(events, gaps)))
         }
     };

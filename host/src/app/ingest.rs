@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::follow::Upstream;
 use super::parts::Parts;
 use super::pipeline::Pipeline;
-use crate::config::{RelayUrl, Settings, VerifyMode};
+use crate::config::{RelayUrl, Settings, SourceKind, VerifyMode};
 use crate::identity::{Identities, IdentityOptions};
 use crate::ingest::{
     AuditParts, BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts,
@@ -147,9 +147,12 @@ impl Ingest {
         outside: &Outside,
         upstream: &Upstream,
     ) {
-        let Some(every) = settings.ingest.audit else {
-            return;
+        // A Jetstream moves no chain that a host's rev could be held against.
+        let every = match settings.ingest.source {
+            SourceKind::Relay => settings.ingest.audit,
+            SourceKind::Jetstream => None,
         };
+        let Some(every) = every else { return };
         let audit = AuditParts {
             lanes: Arc::clone(&self.lanes),
             store: Arc::clone(&parts.store),

@@ -66,10 +66,11 @@ impl Consumers {
 
     pub(crate) fn drop_all(&self) -> usize {
         let connected = self.connected();
-        connected
-            .values()
-            .for_each(|consumer| consumer.dropped.cancel());
-        connected.len()
+        // One that is still on its way out was counted before.
+        let open = connected.values().filter(|c| !c.dropped.is_cancelled());
+        let open: Vec<&Arc<Consumer>> = open.collect();
+        open.iter().for_each(|consumer| consumer.dropped.cancel());
+        open.len()
     }
 
     fn connected(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Consumer>>> {

@@ -25,7 +25,28 @@ impl Cursor {
     /// The text for the answer's `cursor`.
     #[must_use]
     pub fn encode(&self) -> String {
-        base64::url(format!("{} {}", self.time.us(), self.uri).as_bytes())
+        Self::opaque(&format!("{} {}", self.time.us(), self.uri))
+    }
+
+    /// A cursor of another order than by time: any text that names the place, made opaque to callers.
+    #[must_use]
+    pub fn opaque(place: &str) -> String {
+        base64::url(place.as_bytes())
+    }
+
+    /// The text that [`Cursor::opaque`] was given, or whatever a caller made up in its place.
+    ///
+    /// # Errors
+    /// `InvalidRequest` when it is not what that gives for any text.
+    pub fn place(cursor: &str) -> Result<String, XrpcError> {
+        let place = base64::from_url(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
+        place.ok_or_else(Self::refused)
+    }
+
+    /// What a caller is told whose `cursor` is none of the method's.
+    #[must_use]
+    pub fn refused() -> XrpcError {
+        XrpcError::invalid_request("parameter \"cursor\": expected the cursor of an earlier answer")
     }
 
     /// The cursor of the page after these rows, by the last one's time and URI; none when they are fewer than `limit`.
@@ -44,17 +65,24 @@ impl Cursor {
     pub fn decode(text: Option<&str>) -> Result<Self, XrpcError> {
         match text {
             None => Ok(Self::start()),
-            Some(text) => Self::parse(text).ok_or_else(|| {
-                XrpcError::invalid_request(
-                    "parameter \"cursor\": expected the cursor of an earlier answer",
-                )
-            }),
+            Some(text) => Self::parse(&Self::place(text)?).ok_or_else(Self::refused),
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(base64::from_url(text)?).ok()?;
-        let (us, uri) = plain.split_once(' ')?;
+    /// Reads the parameter `cursor` where the oldest comes first: absent is earlier than every time.
+    ///
+    /// # Errors
+    /// As [`Cursor::decode`].
+    pub fn decode_ascending(text: Option<&str>) -> Result<Self, XrpcError> {
+        let first = Self {
+            time: Time::from_us(i64::MIN),
+            ..Self::start()
+        };
+        text.map_or(Ok(first), |text| Self::decode(Some(text)))
+    }
+
+    fn parse(place: &str) -> Option<Self> {
+        let (us, uri) = place.split_once(' ')?;
         crate::is_record_uri(uri).then_some(())?;
         Some(Self {
             time: Time::from_us(us.parse().ok()?),
@@ -75,6 +103,10 @@ mod tests {
         };
         assert_eq!(Cursor::decode(Some(&cursor.encode())).unwrap(), cursor);
         assert_eq!(Cursor::decode(None).unwrap(), Cursor::start());
+        let text = cursor.encode();
+        assert_eq!(Cursor::decode_ascending(Some(&text)).unwrap(), cursor);
+        let first = Cursor::decode_ascending(None).unwrap();
+        assert!(first.time < cursor.time && crate::is_record_uri(&first.uri));
         assert!(crate::is_record_uri(&Cursor::start().uri));
         for bad in [
             "",
@@ -90,6 +122,17 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_place_in_another_order_comes_back() {
+        for place in ["", "7 12 at://did:plc:a/com.example.post/3k", "\u{1f99c}"] {
+            assert_eq!(Cursor::place(&Cursor::opaque(place)).unwrap(), place);
+        }
+        for bad in ["!", "Zg==", &base64::url(b"\xff")] {
+            assert_eq!(Cursor::place(bad).unwrap_err(), Cursor::refused(), "{bad}");
+        }
+        assert_eq!(Cursor::refused().status(), 400);
     }
 
     #[test]

@@ -69,6 +69,8 @@ fn good_components_are_what_their_manifests_say() {
         ("statusphere", 2),
         ("posts", 2),
         ("likes", 2),
+        ("calendar", 2),
+        ("frontpage", 2),
         ("aviary_guest_hostile", 2),
     ] {
         let bytes = guests::bytes(name);

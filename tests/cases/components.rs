@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use aviary_manifest::{Manifest, SECTION};
 use wasmparser::{Encoding, Parser, Payload};
 
-const BUNDLED: [&str; 3] = ["statusphere", "posts", "likes"];
+const BUNDLED: [&str; 5] = ["statusphere", "posts", "likes", "calendar", "frontpage"];
 const BUILD: &str = "cargo build --profile guest --target wasm32-wasip2 -p statusphere -p posts -p likes \
-                     -p aviary-guest-hostile -p aviary-guest-bare -p aviary-guest-stranger";
+                     -p calendar -p frontpage -p aviary-guest-hostile -p aviary-guest-bare -p aviary-guest-stranger";
 
 /// A component's own imports and exports, and its manifest sections wherever they lie.
 #[derive(Default)]

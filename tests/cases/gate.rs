@@ -18,6 +18,8 @@ use bytes::Bytes;
 const STATUSPHERE: &str = include_str!("../../plugins/statusphere/plugin.toml");
 const LIKES: &str = include_str!("../../plugins/likes/plugin.toml");
 const POSTS: &str = include_str!("../../plugins/posts/plugin.toml");
+const CALENDAR: &str = include_str!("../../plugins/calendar/plugin.toml");
+const FRONTPAGE: &str = include_str!("../../plugins/frontpage/plugin.toml");
 const COLLECTION: &str = "xyz.statusphere.status";
 
 struct World {
@@ -168,7 +170,7 @@ async fn paged(store: &SqliteStore, generation: &Generation, size: usize) -> Vec
 #[tokio::test]
 async fn bundled_plugins_reads_are_accepted_and_run() {
     let world = world().await;
-    for toml in [STATUSPHERE, LIKES, POSTS] {
+    for toml in [STATUSPHERE, LIKES, POSTS, CALENDAR, FRONTPAGE] {
         let registration = registration(toml);
         let manifest = Arc::clone(&registration.manifest);
         let generation = world.store.register(registration).await.unwrap();

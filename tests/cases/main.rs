@@ -10,6 +10,7 @@ mod adversary;
 mod architecture;
 mod archive;
 mod backfill;
+mod bundled;
 mod car;
 mod cbor;
 mod component;

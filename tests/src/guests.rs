@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// What builds them.
 pub const BUILD: &str = "cargo build --profile guest --target wasm32-wasip2 -p statusphere -p posts -p likes \
-                         -p aviary-guest-hostile -p aviary-guest-bare -p aviary-guest-stranger";
+                         -p calendar -p frontpage -p aviary-guest-hostile -p aviary-guest-bare -p aviary-guest-stranger";
 
 /// Where they are: `AVIARY_GUESTS`, else the target folder of the workspace.
 #[must_use]

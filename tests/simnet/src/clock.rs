@@ -57,8 +57,9 @@ fn wall_us() -> u64 {
         .map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// An atproto datetime with milliseconds, in UTC.
-pub(crate) fn datetime(us: u64) -> String {
+/// An atproto datetime with milliseconds, in UTC, of a time since 1970 (us).
+#[must_use]
+pub fn datetime(us: u64) -> String {
     let seconds = us / 1_000_000;
     let (days, in_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -44,7 +44,7 @@ mod world;
 mod zipf;
 
 pub use account::{Account, Status};
-pub use clock::Time;
+pub use clock::{Time, datetime};
 pub use commit::{Commit, Op};
 pub use config::{Config, Mix};
 pub use error::Error;

@@ -35,11 +35,7 @@ pub(crate) fn get_events(params: &params::GetEvents) -> Answer {
     let (from, to) = range::parse(&params.from, &params.to)?;
     let after = Cursor::decode_ascending(params.cursor.as_deref())?;
     let limit = params.limit;
-    let mut page: Vec<(Time, String)> = Vec::new();
-    if after.time < from {
-        let rows = reads::going_on(from, after.time, &after.uri, limit)?;
-        page.extend(rows.into_iter().map(|row| (row.starts_at, row.uri)));
-    }
+    let mut page = going_on(from, &after, limit)?;
     let left = limit - i64::try_from(page.len()).unwrap_or(limit);
     if left > 0 {
         let begin = from.max(after.time);
@@ -50,6 +46,22 @@ pub(crate) fn get_events(params: &params::GetEvents) -> Answer {
     let uris: Vec<String> = page.into_iter().map(|(_, uri)| uri).collect();
     let events = views(&uris)?;
     Response::json(&Body { cursor, events })
+}
+
+/// What began before a time and goes on then, of all spans together. None where the page before reached what begins later.
+fn going_on(from: Time, after: &Cursor, limit: i64) -> Result<Vec<(Time, String)>, StoreError> {
+    let mut page = Vec::new();
+    if after.time >= from {
+        return Ok(page);
+    }
+    for span_us in range::SPANS_US {
+        let begin = range::earliest(from, span_us).max(after.time);
+        let rows = reads::going_on(span_us, begin, from, after.time, &after.uri, limit)?;
+        page.extend(rows.into_iter().map(|row| (row.starts_at, row.uri)));
+    }
+    page.sort_unstable();
+    page.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(page)
 }
 
 pub(crate) fn get_event(params: &params::GetEvent) -> Answer {

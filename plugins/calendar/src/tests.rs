@@ -46,7 +46,7 @@ fn an_event_becomes_itself_and_its_times() {
         Value::Null,
         Value::TimeUs(1),
     ];
-    let times = vec![start, end, Value::Integer(4 * HOUR_US)];
+    let times = vec![start, end, Value::Integer(16 * HOUR_US)];
     let expected = [
         Put {
             table: 0,
@@ -202,8 +202,13 @@ fn reads(name: &str, params: &[Param]) -> Vec<Vec<Value>> {
     };
     match name {
         "going_on" => {
-            assert_eq!(time(0), 2 * HOUR_US);
-            let before = (HOUR_US > time(1)).then(|| vec![text(A), Value::TimeUs(HOUR_US)]);
+            let Param::One(Value::Integer(span)) = params[0] else {
+                panic!("{name}: {params:?}");
+            };
+            assert_eq!(time(2), 2 * HOUR_US);
+            assert_eq!(time(1), time(3).max(2 * HOUR_US - span));
+            let before = (span == HOUR_US && HOUR_US > time(3))
+                .then(|| vec![text(A), Value::TimeUs(HOUR_US)]);
             before.into_iter().collect()
         }
         "beginning" => {

@@ -34,6 +34,11 @@ fn comments() -> [String; 4] {
     ]
 }
 
+/// A row as a dump shows it.
+fn line(cells: &[&str]) -> String {
+    cells.join(" | ")
+}
+
 async fn filled() -> Bed {
     let mut bed = Bed::new("frontpage").await;
     bed.put(us(SEEN), &fixtures("frontpage")).await;
@@ -43,7 +48,6 @@ async fn filled() -> Bed {
 #[tokio::test]
 async fn records_become_these_rows() {
     let dump = filled().await.dump().await;
-    let line = |cells: &[&str]| cells.join(" | ");
     let at = |time: &str| us(&format!("2026-08-01T{time}:00Z")).to_string();
     let ([p1, p2, p3], [c1, c2, c3, c4]) = (posts(), comments());
     let sorted = |mut lines: Vec<String>| {

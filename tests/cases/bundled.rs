@@ -6,6 +6,8 @@
 mod bed;
 mod calendar;
 mod frontpage;
+mod laws;
+mod lexicons;
 mod ranges;
 mod readings;
 mod recorded;

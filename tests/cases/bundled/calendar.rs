@@ -308,13 +308,3 @@ async fn what_cannot_be_asked_is_refused() {
         .await;
     assert_eq!(unknown, Err((400, "EventNotFound".into())));
 }
-
-/// However the changes are cut, the tables are the same.
-#[tokio::test]
-async fn one_by_one_gives_the_same_tables() {
-    let mut bed = Bed::new("calendar").await;
-    for write in fixtures("calendar") {
-        bed.put(us(SEEN), &[write]).await;
-    }
-    aviary_tests::dump::assert_same(&bed.dump().await, &filled().await.dump().await);
-}

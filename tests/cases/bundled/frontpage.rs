@@ -239,13 +239,3 @@ async fn who_is_hidden_has_no_link_and_no_vote() {
     assert_eq!(page["posts"].as_array().unwrap().len(), 3);
     assert_eq!(page["posts"][2]["voteCount"], 2);
 }
-
-/// However the changes are cut, the tables are the same.
-#[tokio::test]
-async fn one_by_one_gives_the_same_tables() {
-    let mut bed = Bed::new("frontpage").await;
-    for write in fixtures("frontpage") {
-        bed.put(us(SEEN), &[write]).await;
-    }
-    aviary_tests::dump::assert_same(&bed.dump().await, &filled().await.dump().await);
-}

@@ -6,8 +6,12 @@
 //! behind goes at the next run. Nothing here empties or stops a server that it did not start.
 
 mod database;
+mod keys;
+mod private_redis;
 
 pub use database::PrivateDatabase;
+pub use keys::RedisPrefix;
+pub use private_redis::PrivateRedis;
 
 /// What a case says when a server is not there.
 const BRINGS_UP: &str = "`cargo xtask test` brings Postgres and Redis up by itself; for a case alone, start them or \
@@ -18,4 +22,16 @@ const BRINGS_UP: &str = "`cargo xtask test` brings Postgres and Redis up by itse
 pub fn postgres_url() -> String {
     std::env::var("AVIARY_TEST_POSTGRES")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into())
+}
+
+/// The shared Redis server.
+#[must_use]
+pub fn redis_url() -> String {
+    std::env::var("AVIARY_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".into())
+}
+
+/// Keys of one case's own on the shared Redis server, deleted with the handle.
+#[must_use]
+pub fn redis_prefix() -> RedisPrefix {
+    RedisPrefix::new()
 }

@@ -98,6 +98,12 @@ counters! {
     Reconnects = "reconnects" Counter;
     /// 1 while connected to the upstream.
     Connected = "connected" Gauge;
+    /// Times that the queue was found to have lost entries, and was opened anew.
+    QueueLost = "queue_lost" Counter;
+    /// Entries of the queue that are not ours.
+    QueueJunk = "queue_junk" Counter;
+    /// Connections to the queue's server that do not work, and wait.
+    QueueTrouble = "queue_trouble" Gauge;
     /// XRPC requests answered.
     Requests = "requests" Counter;
     /// XRPC requests answered with a status of 500 or more.
@@ -130,6 +136,11 @@ impl Counters {
     /// Adds to a counter.
     pub fn add(&self, counter: Counter, n: u64) {
         self.values[counter as usize].fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes one off a gauge that somebody added to.
+    pub fn lower(&self, counter: Counter) {
+        self.values[counter as usize].fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Sets a gauge.

@@ -30,6 +30,7 @@ mod mst;
 mod net;
 mod oracle;
 mod proof;
+mod queue;
 mod recording;
 mod replay;
 mod rows;

@@ -209,7 +209,13 @@ impl Queue for RedisQueue {
         tokio::select! {
             biased;
             lost = self.state.lost() => Err(lost),
-            given = self.give(partition, &entry) => given,
+            given = self.give(partition, &entry) => {
+                if given.is_err() {
+                    // The appender of a queue that is lost ends, too: that is not a queue that was closed.
+                    self.state.check()?;
+                }
+                given
+            }
         }
     }
 

@@ -35,6 +35,7 @@ mod recording;
 mod replay;
 mod rows;
 mod sandbox;
+mod services;
 mod simnet;
 mod spine;
 mod syntax;

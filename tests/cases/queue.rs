@@ -4,6 +4,7 @@ mod epochs;
 mod harm;
 mod host;
 mod memory_full;
+mod sources;
 mod strangers;
 
 use std::collections::BTreeMap;

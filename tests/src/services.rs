@@ -7,10 +7,12 @@
 
 mod database;
 mod keys;
+mod private_postgres;
 mod private_redis;
 
 pub use database::PrivateDatabase;
 pub use keys::RedisPrefix;
+pub use private_postgres::PrivatePostgres;
 pub use private_redis::PrivateRedis;
 
 /// What a case says when a server is not there.

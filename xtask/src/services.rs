@@ -108,3 +108,46 @@ fn shown(url: &str) -> String {
         _ => url.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn address(url: &str) -> &str {
+        let (_, rest) = url.split_once("://").unwrap();
+        let host = rest.split('/').next().unwrap();
+        host.rsplit('@').next().unwrap()
+    }
+
+    #[test]
+    fn private_servers_answer_and_leave_nothing_behind() {
+        let services = Services::up(true).unwrap();
+        let mut command = Command::new("true");
+        services.hand_to(&mut command);
+        let told: Vec<_> = command.get_envs().filter_map(|(_, url)| url).collect();
+        assert_eq!(told.len(), 2);
+        let urls = [services.postgres.url.clone(), services.redis.url.clone()];
+        for url in &urls {
+            assert!(TcpStream::connect(address(url)).is_ok(), "{url}");
+        }
+        let servers = [&services.postgres, &services.redis];
+        let folders: Vec<_> = servers
+            .iter()
+            .filter_map(|server| Some(server._own.as_ref()?._folder.path().to_owned()))
+            .collect();
+        assert!(folders.len() == 2 && folders.iter().all(|folder| folder.is_dir()));
+        drop(services);
+        for url in &urls {
+            assert!(TcpStream::connect(address(url)).is_err(), "{url}");
+        }
+        assert!(!folders.iter().any(|folder| folder.exists()));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(shown("postgres://a:b@h/d"), "postgres://a@h/d");
+        assert_eq!(shown("redis://127.0.0.1:6379"), "redis://127.0.0.1:6379");
+    }
+}

@@ -1,6 +1,7 @@
 //! `aviary serve`: ingest, index and answer until told to stop.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -60,10 +61,17 @@ pub async fn serve(
     }
     // In data order: no more frames, then what is queued, then the rows; readers are served to the end.
     stop_source.cancel();
+    let begun = Instant::now();
     if let Some(following) = following {
-        following.task.await?;
+        // A queue that takes nothing now must not hold us for longer than the drain may take.
+        tokio::select! {
+            ended = following.task => ended?,
+            () = shutdown.now.cancelled() => {}
+            () = tokio::time::sleep(settings.limits.drain) => {}
+        }
     }
-    let drained = pipeline.drain(settings.limits.drain, &shutdown.now).await;
+    let left = settings.limits.drain.saturating_sub(begun.elapsed());
+    let drained = pipeline.drain(left, &shutdown.now).await;
     stop_serving.cancel();
     tokio::select! {
         served = serving => served??,

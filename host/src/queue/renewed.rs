@@ -122,3 +122,77 @@ impl Queue for RenewedQueue {
         current.queue.as_ref().map_or(0, |queue| queue.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::entry::Source;
+    use crate::queue::ChannelQueue;
+
+    /// A queue of which nothing is left.
+    struct Gone;
+
+    #[async_trait]
+    impl Queue for Gone {
+        async fn append(&self, _: Partition, _: Entry) -> Result<(), QueueError> {
+            Err(QueueError::Lost("all".into()))
+        }
+        async fn read(&self, _: usize) -> Result<Option<Batch>, QueueError> {
+            Err(QueueError::Lost("all".into()))
+        }
+        async fn settle(&self) -> Result<(), QueueError> {
+            Err(QueueError::Lost("all".into()))
+        }
+        async fn lost(&self) {}
+        fn close(&self) {}
+        fn len(&self) -> usize {
+            7
+        }
+    }
+
+    fn mark(seq: i64) -> Entry {
+        let source = Source("test".into());
+        Entry::Mark { source, seq }
+    }
+
+    #[tokio::test]
+    async fn the_reader_leaves_a_lost_queue_and_reads_the_next() {
+        let renewed = Arc::new(RenewedQueue::new());
+        assert_eq!(renewed.len(), 0);
+        renewed.renew(Arc::new(Gone));
+        assert_eq!(renewed.len(), 7);
+        assert!(renewed.left().now_or_never().is_none());
+        let reading = tokio::spawn({
+            let renewed = Arc::clone(&renewed);
+            async move { renewed.read(8).await }
+        });
+        renewed.left().await;
+        assert!(!reading.is_finished());
+        let next = Arc::new(ChannelQueue::new());
+        next.append(0, mark(3)).await.unwrap();
+        renewed.renew(next);
+        let batch = reading.await.unwrap().unwrap().unwrap();
+        assert_eq!(batch.entries.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn closed_between_two_queues_it_has_ended() {
+        let renewed = RenewedQueue::new();
+        renewed.renew(Arc::new(Gone));
+        renewed.close();
+        assert!(renewed.read(8).await.unwrap().is_none());
+        assert!(matches!(
+            renewed.append(0, mark(1)).await,
+            Err(QueueError::Closed)
+        ));
+        // One that comes too late is closed at once, and drains.
+        let late = Arc::new(ChannelQueue::new());
+        late.append(0, mark(1)).await.unwrap();
+        renewed.renew(Arc::clone(&late) as Arc<dyn Queue>);
+        assert!(late.append(0, mark(2)).await.is_err());
+        assert!(renewed.read(8).await.unwrap().is_some());
+        assert!(renewed.read(8).await.unwrap().is_none());
+    }
+}

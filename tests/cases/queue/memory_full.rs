@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use aviary::entry::{Entry, Source};
+use aviary::atproto::{Cid, Did, Nsid, RecordKey, Tid};
+use aviary::entry::{Action, Commit, Entry, Op, Source, Trust};
 use aviary::queue::Queue;
-use aviary_tests::services::PrivateRedis;
+use aviary_tests::services::{self, PrivateRedis};
 use redis::aio::MultiplexedConnection;
 
 use super::{Place, number, read};
@@ -98,4 +99,53 @@ async fn full_of_an_older_epoch_it_takes_a_new_one() {
     let queue: Arc<dyn Queue> = place.open(2).await;
     queue.append(0, large(7)).await.unwrap();
     assert_eq!(number(&read(&*queue, 1).await.entries[0].1), 7);
+}
+
+/// A commit with one record of the size of a like.
+fn usual(n: usize) -> Entry {
+    let body = vec![u8::try_from(n % 251).unwrap(); 230];
+    let cid = Cid::of_dag_cbor(&body);
+    let rev = Tid::parse("3jzfcijpj2z2a").unwrap();
+    let op = Op {
+        collection: Nsid::parse("app.bsky.feed.like").unwrap(),
+        rkey: RecordKey::parse(rev.as_str()).unwrap(),
+        action: Action::Put {
+            cid,
+            body: body.into(),
+        },
+    };
+    Entry::Commit(Commit {
+        did: Did::parse("did:plc:ewvi7nxzyoun6zhxrhs64oiz").unwrap(),
+        rev,
+        since: Some(rev),
+        data: Some(cid),
+        trust: Trust::Verified,
+        source: Source("wss://bsky.network".into()),
+        seq: 10_000_000_000,
+        ops: vec![op],
+        rejected: Vec::new(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_usual_event_takes_less_than_a_kilobyte() {
+    const EVENTS: usize = 10_000;
+    let prefix = services::redis_prefix();
+    let place = Place::shared(&prefix);
+    let queue: Arc<dyn Queue> = place.open(1).await;
+    for n in 0..EVENTS {
+        queue.append(0, usual(n)).await.unwrap();
+    }
+    let mut batches = Vec::new();
+    let mut got = 0;
+    while got < EVENTS {
+        let batch = read(&*queue, 1_024).await;
+        got += batch.entries.len();
+        batches.push(batch);
+    }
+    let mut usage = redis::cmd("MEMORY");
+    usage.arg("USAGE").arg(place.key(0)).arg("SAMPLES").arg(0);
+    let bytes: usize = usage.query_async(&mut place.connect().await).await.unwrap();
+    assert!(bytes > EVENTS * 230, "all of them are there");
+    assert!(bytes / EVENTS < 1_024, "{} bytes for each", bytes / EVENTS);
 }

@@ -118,8 +118,8 @@ async fn stopped_while_redis_is_gone_it_ends_in_time_and_loses_nothing() {
 async fn a_host_answers_before_its_redis_is_there() {
     let mut redis = PrivateRedis::start(&[]).await;
     redis.kill().await;
-    let stage = Stage::new(calm(34, 10)).await;
-    stage.all_post().await;
+    let stage = Stage::new(calm(34, 40)).await;
+    stage.network.emit(300).await.unwrap();
     let host = host(&stage, &redis, &[]).await;
     at_least(&host, "queue_trouble", 1).await;
     assert!(statuses(&host).await.is_empty());

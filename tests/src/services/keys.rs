@@ -38,6 +38,20 @@ impl RedisPrefix {
         let mark = if url.contains('?') { '&' } else { '?' };
         format!("{url}{mark}prefix={}", self.0)
     }
+
+    /// Deletes the keys now.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn wipe(&self) {
+        let prefix = self.0.clone();
+        let wiping = move || {
+            let client = redis::Client::open(redis_url()).expect("a URL of Redis");
+            let mut connection = client.get_connection().expect("a Redis");
+            delete(&mut connection, &prefix);
+        };
+        tokio::task::spawn_blocking(wiping).await.expect("a wipe");
+    }
 }
 
 impl Drop for RedisPrefix {

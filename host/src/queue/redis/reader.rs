@@ -126,11 +126,8 @@ impl Reader {
             if let Err(reason) = taking.take(&self.state, p, found) {
                 if let NotOurs::Junk = reason.kind {
                     self.counters.add(Counter::QueueJunk, 1);
+                    tracing::error!(reason = reason.text, "queue.junk: an entry is not ours");
                 }
-                tracing::error!(
-                    reason = reason.text,
-                    "queue.gap: the next entry is not what it should be"
-                );
                 self.state.lose(reason.text);
                 taking.is_lost = true;
                 return Ok(());

@@ -168,6 +168,8 @@ pub const REDIS_ANSWER_MS: u64 = 5_000;
 pub const REDIS_RETRY_MS: u64 = 50;
 /// See [`REDIS_RETRY_MS`].
 pub const REDIS_RETRY_MS_MAX: u64 = 2_000;
+/// Kinds of trouble with Redis that the log tells of until it is over (ours: refused, timed out and loading are usual).
+pub const REDIS_TROUBLE_KINDS_MAX: usize = 8;
 /// Entries that the host consumer archives in one transaction (ours: measured, larger batches gain little).
 pub const ARCHIVE_BATCH_ENTRIES_MAX: usize = 1_024;
 /// Bytes of recent changes kept in memory for consumers (ours). Older ones are read from the store.

@@ -243,7 +243,9 @@ pub(super) async fn automatic(
 ) -> anyhow::Result<()> {
     let missing = missing(parts, settings).await?;
     if settings.ingest.backfill == BackfillMode::Off {
-        for backfill in missing {
+        // Once is enough: a queue that is opened anew begins ingest again.
+        let is_first = parts.counters.get(Counter::QueueLost) == 0;
+        for backfill in missing.into_iter().filter(|_| is_first) {
             let job = backfill.job();
             tracing::warn!(
                 job,

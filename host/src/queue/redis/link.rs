@@ -1,6 +1,6 @@
 //! A connection to Redis that is made again as often as needed.
 //!
-//! Guarantees: trouble is said once in the log and shown in a gauge until it is over, whatever the number of tries;
+//! Guarantees: each kind of trouble is said once in the log and shown in a gauge until it is over, whatever the tries;
 //! waits between tries grow to a bound and have jitter. A connection on which an answer is late is given up: what was
 //! asked on it may still be done. Decides nothing about what is tried again.
 
@@ -20,8 +20,8 @@ pub(super) struct Link {
     /// For the log: what it is for.
     what: &'static str,
     wait_ms: u64,
-    /// What went wrong last, as long as nothing has worked since.
-    trouble: Option<String>,
+    /// What went wrong since something worked, each kind once.
+    trouble: Vec<String>,
     counters: Arc<Counters>,
 }
 
@@ -33,7 +33,7 @@ impl Link {
             connection: None,
             what,
             wait_ms: limits::REDIS_RETRY_MS,
-            trouble: None,
+            trouble: Vec::new(),
             counters,
         }
     }
@@ -56,7 +56,8 @@ impl Link {
     /// Something worked.
     pub(super) fn worked(&mut self) {
         self.wait_ms = limits::REDIS_RETRY_MS;
-        if self.trouble.take().is_some() {
+        if !self.trouble.is_empty() {
+            self.trouble.clear();
             self.counters.lower(Counter::QueueTrouble);
             tracing::info!(what = self.what, "queue.well: Redis does its work again");
         }
@@ -67,16 +68,17 @@ impl Link {
         if !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) {
             self.connection = None;
         }
+        if self.trouble.is_empty() {
+            self.counters.add(Counter::QueueTrouble, 1);
+        }
         let text = error.to_string();
-        if self.trouble.as_deref() != Some(&text) {
+        if !self.trouble.contains(&text) && self.trouble.len() < limits::REDIS_TROUBLE_KINDS_MAX {
             tracing::warn!(
                 what = self.what,
                 error = text,
                 "queue.trouble: Redis does not do its work; waiting for it"
             );
-        }
-        if self.trouble.replace(text).is_none() {
-            self.counters.add(Counter::QueueTrouble, 1);
+            self.trouble.push(text);
         }
         let wait_ms = rand::random_range(self.wait_ms / 2..=self.wait_ms);
         self.wait_ms = (self.wait_ms * 2).min(limits::REDIS_RETRY_MS_MAX);
@@ -86,7 +88,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if self.trouble.is_some() {
+        if !self.trouble.is_empty() {
             self.counters.lower(Counter::QueueTrouble);
         }
     }

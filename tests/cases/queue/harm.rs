@@ -224,3 +224,39 @@ async fn a_queue_is_opened_when_its_redis_comes() {
     queue.append(0, entry(0)).await.unwrap();
     assert_eq!(read(&*queue, 1).await.entries.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unable_to_write_its_files_it_takes_nothing_and_everybody_waits() {
+    let redis = PrivateRedis::start(&["--save", "3600 100000000"]).await;
+    let place = place(&redis);
+    let queue: Arc<dyn Queue> = place.open(1).await;
+    let mut connection = redis.connect().await;
+    std::fs::remove_dir_all(redis.dir()).unwrap();
+    let () = redis::cmd("BGSAVE")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    in_time("a write that is refused", async {
+        let mut set = redis::cmd("SET");
+        set.arg("k").arg("v");
+        while set.query_async::<()>(&mut connection).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let refused = set.query_async::<()>(&mut connection).await.unwrap_err();
+        assert_eq!(refused.code(), Some("MISCONF"));
+    })
+    .await;
+    let filling = fill(&queue, 1_000);
+    place.in_trouble(true).await;
+    let mut go_on = redis::cmd("CONFIG");
+    go_on
+        .arg("SET")
+        .arg("stop-writes-on-bgsave-error")
+        .arg("no");
+    let () = go_on.query_async(&mut connection).await.unwrap();
+    all_come(&*queue, 1_000, 64).await;
+    for done in filling {
+        done.await.unwrap().unwrap();
+    }
+    place.in_trouble(false).await;
+}

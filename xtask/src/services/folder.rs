@@ -4,10 +4,15 @@
 //! next one is made.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 
 const PREFIX: &str = "aviary-services-";
+/// How often, and after what pause, a folder is tried again to be removed.
+const REMOVE_TRIES: u32 = 100;
+/// See [`REMOVE_TRIES`].
+const REMOVE_PAUSE: Duration = Duration::from_millis(20);
 
 /// A folder of this process.
 pub(super) struct Folder(PathBuf);
@@ -32,7 +37,16 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+        let mut removed = std::fs::remove_dir_all(&self.0);
+        // The other processes of a server end a moment after it, and write until then.
+        for _ in 0..REMOVE_TRIES {
+            if removed.is_ok() {
+                return;
+            }
+            std::thread::sleep(REMOVE_PAUSE);
+            removed = std::fs::remove_dir_all(&self.0);
+        }
+        if let Err(error) = removed {
             eprintln!("    cannot remove {}: {error}", self.0.display());
         }
     }

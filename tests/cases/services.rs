@@ -88,7 +88,8 @@ async fn a_postgres_that_is_killed_keeps_what_it_committed() {
 
 #[tokio::test]
 async fn a_redis_that_is_killed_keeps_its_log() {
-    for (args, kept) in [(&["--appendonly", "yes"] as &[&str], 1), (&[], 0)] {
+    let written = ["--appendonly", "yes", "--appendfsync", "always"];
+    for (args, kept) in [(&written as &[&str], 1), (&[], 0)] {
         let mut redis = PrivateRedis::start(args).await;
         let set = |mut connection: redis::aio::MultiplexedConnection| async move {
             let mut set = redis::cmd("SET");

@@ -9,7 +9,8 @@ use aviary_tests::services::PrivateRedis;
 
 use super::{Place, all_come, entry, fill, in_time, read};
 
-const AOF: [&str; 2] = ["--appendonly", "yes"];
+/// Without `always` what was answered may be written a second or two later, and a kill takes it.
+const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn place(redis: &PrivateRedis) -> Place {
     Place::new(&redis.url(), "harmed")

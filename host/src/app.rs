@@ -13,9 +13,12 @@ mod methods;
 mod parts;
 mod pipeline;
 mod pulse;
+mod queues;
 mod replay;
 mod serve;
+mod streams;
 mod usage;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

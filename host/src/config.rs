@@ -11,6 +11,7 @@ mod file;
 mod interval;
 mod keys;
 mod layers;
+mod places;
 mod plugins;
 mod show;
 mod suggest;
@@ -25,10 +26,9 @@ use std::time::Duration;
 pub use allowed::AllowedHosts;
 pub use error::ConfigError;
 pub use layers::{Flags, Origin};
+pub use places::{QueueUrl, StoreUrl};
 pub use plugins::PluginSettings;
-pub use types::{
-    ArchiveMode, BackfillMode, LogFormat, RelayUrl, ServerUrl, StartAt, StoreUrl, VerifyMode,
-};
+pub use types::{ArchiveMode, BackfillMode, LogFormat, RelayUrl, ServerUrl, StartAt, VerifyMode};
 pub use upstream::{SampleShare, SourceKind, StreamUrls};
 
 use layers::Layers;
@@ -41,6 +41,8 @@ pub const DEFAULT_FILE: &str = "aviary.toml";
 pub struct Settings {
     /// Where everything durable is.
     pub store: StoreUrl,
+    /// Where events wait to be archived.
+    pub queue: QueueUrl,
     /// Partitions of a store that is created now; an existing one must have been created with the same number.
     pub partitions: u16,
     /// Which collections the archive keeps.
@@ -207,6 +209,7 @@ fn typed(
     };
     Ok(Settings {
         store: layers.checked(&keys::STORE, StoreUrl::parse)?,
+        queue: layers.checked(&keys::QUEUE, QueueUrl::parse)?,
         partitions: layers.parsed(&keys::PARTITIONS, "a number from 1 to 1024", |t| {
             t.parse().ok().filter(|n| (1..=1_024).contains(n))
         })?,

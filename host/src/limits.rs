@@ -153,6 +153,36 @@ pub const STATUS_MS_MAX: u64 = 15_000;
 pub const QUEUE_ENTRIES_MAX: usize = 8_192;
 /// Bytes waiting in the in-memory queue (ours). Full: the socket read waits.
 pub const QUEUE_BYTES_MAX: usize = 32 << 20;
+/// Entries waiting in a queue on Redis (ours: minutes of the whole network). Full: the socket read waits.
+pub const REDIS_ENTRIES_MAX: usize = 262_144;
+/// Bytes waiting in a queue on Redis (ours: it shares a server of 4 GB). Full: the socket read waits.
+pub const REDIS_BYTES_MAX: usize = 256 << 20;
+/// Entries on their way to Redis (ours: two round trips of full batches). More wait.
+pub const REDIS_SEND_ENTRIES_MAX: usize = 1_024;
+/// Bytes on their way to Redis (ours). More wait.
+pub const REDIS_SEND_BYTES_MAX: usize = 16 << 20;
+/// Entries that one script appends (ours: some hundred microseconds of Redis' one thread).
+pub const REDIS_SCRIPT_ENTRIES_MAX: usize = 256;
+/// Bytes that one script appends (ours). A larger entry goes alone.
+pub const REDIS_SCRIPT_BYTES_MAX: usize = 1 << 20;
+/// Entries read of one partition in one round trip (ours: of usual size some 100 KB).
+pub const REDIS_READ_ENTRIES_MAX: usize = 128;
+/// Partitions read in one round trip (ours).
+pub const REDIS_READS_AT_ONCE: usize = 16;
+/// Bytes after which a batch is read no further (ours).
+pub const REDIS_READ_BYTES_MAX: usize = 8 << 20;
+/// Time without an entry to send after which the streams' ends are looked at (ms) (ours: how long a loss goes unseen).
+pub const REDIS_CHECK_MS: u64 = 500;
+/// Time to connect to Redis (ms) (ours).
+pub const REDIS_CONNECT_MS: u64 = 2_000;
+/// Time for an answer of Redis (ms) (ours: far above a script's time). Then the connection is made anew.
+pub const REDIS_ANSWER_MS: u64 = 5_000;
+/// First and longest wait before Redis is asked again (ms) (ours). Jittered, doubled, reset by success.
+pub const REDIS_RETRY_MS: u64 = 50;
+/// See [`REDIS_RETRY_MS`].
+pub const REDIS_RETRY_MS_MAX: u64 = 2_000;
+/// Kinds of trouble with Redis that the log tells of until it is over (ours: refused, timed out and loading are usual).
+pub const REDIS_TROUBLE_KINDS_MAX: usize = 8;
 /// Entries that the host consumer archives in one transaction (ours: measured, larger batches gain little).
 pub const ARCHIVE_BATCH_ENTRIES_MAX: usize = 1_024;
 /// Bytes of recent changes kept in memory for consumers (ours). Older ones are read from the store.

@@ -50,6 +50,10 @@ pub trait Store: Send + Sync + 'static {
     /// The lowest mark of a source over all partitions: nothing after it is durable for sure.
     async fn saved_cursor(&self, source: &Source) -> Result<Option<i64>, StoreError>;
 
+    /// Begins a new life of the queue: raises its number by one, for good, and gives it. Of two hosts that opened one,
+    /// the later has the greater number.
+    async fn open_epoch(&self) -> Result<i64, StoreError>;
+
     /// Applies entries in order, in one transaction.
     async fn archive(&self, unit: ArchiveUnit) -> Result<Archived, StoreError>;
 

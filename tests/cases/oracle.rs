@@ -9,6 +9,7 @@ use std::time::Duration;
 use aviary_simnet::{
     Announced, Answer, Config, Document, Fault, Forgery, Junk, Mix, Side, Status, Time,
 };
+use aviary_tests::stage::until;
 use aviary_tests::{HostProcess, Stage, dump, truth};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,14 +27,23 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_every_storm_the_tables_are_the_world() {
-    let seeds = number("SOAK_SEEDS", 20);
+    storms(number("SOAK_SEEDS", 20), false).await;
+}
+
+/// The adversary deletes the queue, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_every_storm_over_a_queue_on_redis_the_tables_are_the_world() {
+    storms(number("SOAK_SEEDS", 8), true).await;
+}
+
+async fn storms(seeds: u64, on_redis: bool) {
     let events = number("SOAK_EVENTS", 400);
     let (mut running, mut fired) = (JoinSet::new(), 0);
     for seed in 1..=seeds {
         if running.len() >= RUNS_AT_ONCE {
             fired += running.join_next().await.map_or(0, |run| run.unwrap());
         }
-        running.spawn(run(seed, events));
+        running.spawn(run(seed, events, on_redis));
     }
     while let Some(run) = running.join_next().await {
         fired += run.unwrap();
@@ -42,15 +52,19 @@ async fn after_every_storm_the_tables_are_the_world() {
 }
 
 /// One run; gives how many faults fired.
-async fn run(seed: u64, events: u64) -> u64 {
-    let mut storm = Storm::new(seed).await;
+async fn run(seed: u64, events: u64, on_redis: bool) -> u64 {
+    let mut storm = Storm::new(seed, on_redis).await;
     let mut host = storm.stage.host().await;
     // A repository that nobody follows has nothing to repair: all are heard of before the storm.
     storm.stage.all_post().await;
     storm.stage.settled(&host).await;
     for step in 0..STEPS {
         storm.strike().await;
-        storm.stage.network.emit(events / STEPS).await.unwrap();
+        let (emitted, ()) = tokio::join!(
+            storm.stage.network.emit(events / STEPS),
+            storm.strike_queue(&host, step)
+        );
+        emitted.unwrap();
         if step % 3 == 2 {
             host = storm.restarted(host).await;
         }
@@ -74,7 +88,7 @@ struct Storm {
 }
 
 impl Storm {
-    async fn new(seed: u64) -> Self {
+    async fn new(seed: u64, on_redis: bool) -> Self {
         let mix = Mix {
             // A first commit that is forged is lost: that is another case.
             joins: 0,
@@ -90,7 +104,11 @@ impl Storm {
             ..Config::default()
         };
         Self {
-            stage: Stage::new(config).await,
+            stage: if on_redis {
+                Stage::on_redis(config).await
+            } else {
+                Stage::new(config).await
+            },
             rng: ChaCha8Rng::seed_from_u64(seed),
             claimed: Vec::new(),
             done: Vec::new(),
@@ -111,6 +129,18 @@ impl Storm {
                 1 => self.strike_account(did).await,
                 _ => self.strike_servers(),
             }
+        }
+    }
+
+    /// Deletes a queue on Redis at every second step; the host notices each time.
+    async fn strike_queue(&self, host: &HostProcess, step: u64) {
+        if step.is_multiple_of(2) {
+            return;
+        }
+        let before = host.counter("queue_lost").await;
+        if self.stage.wipe_queue().await {
+            let noticed = || async { host.counter("queue_lost").await > before };
+            until("the loss", Duration::from_secs(60), noticed).await;
         }
     }
 

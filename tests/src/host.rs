@@ -31,6 +31,9 @@ pub fn command(args: &[&str], dir: &Path) -> Command {
         )
         // A network that was started before the host has said things already.
         .env("AVIARY_INGEST_START", "oldest")
+        // The developer's own databases are not the cases'.
+        .env_remove("DATABASE_URL")
+        .env_remove("REDIS_URL")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command

@@ -16,6 +16,7 @@ pub mod host;
 pub mod http;
 pub mod place;
 pub mod recording;
+pub mod services;
 pub mod shared_data;
 pub mod stage;
 pub mod tar;

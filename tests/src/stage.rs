@@ -10,6 +10,8 @@ use aviary_simnet::{Config, Frame, Mix, Network, Result, Time, World};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::host::network_environment;
+use crate::services::{self, RedisPrefix};
 use crate::{HostProcess, http, place, truth};
 
 /// A network, and the folder and plugins of a host that follows it.
@@ -19,6 +21,7 @@ pub struct Stage {
     /// The host's folder.
     pub dir: TempDir,
     plugins: TempDir,
+    redis: Option<RedisPrefix>,
 }
 
 /// A world of so many accounts at the present time, in which no account leaves or joins by itself.
@@ -50,6 +53,26 @@ impl Stage {
             network: Network::start(config).await.expect("a network"),
             dir: tempfile::tempdir().expect("a folder"),
             plugins: place::plugins_dir(&["statusphere", "posts", "likes"]),
+            redis: None,
+        }
+    }
+
+    /// The same, with the host's queue on the shared Redis.
+    pub async fn on_redis(config: Config) -> Self {
+        Self {
+            redis: Some(services::redis_prefix()),
+            ..Self::new(config).await
+        }
+    }
+
+    /// Deletes the queue under the host's hands; says whether it has one on Redis.
+    pub async fn wipe_queue(&self) -> bool {
+        match &self.redis {
+            Some(prefix) => {
+                prefix.wipe().await;
+                true
+            }
+            None => false,
         }
     }
 
@@ -71,7 +94,11 @@ impl Stage {
 
     /// Starts a host over this stage's folder.
     pub async fn host(&self) -> HostProcess {
-        HostProcess::follow(self.network.urls(), &self.args(), self.path()).await
+        let mut environment = network_environment(self.network.urls());
+        if let Some(prefix) = &self.redis {
+            environment.push(("AVIARY_QUEUE", prefix.queue_url()));
+        }
+        HostProcess::with(&self.args(), &environment, self.path()).await
     }
 
     /// A host that follows every account: each was heard of by a commit of its own.

@@ -1,12 +1,13 @@
 //! The task runner: `cargo xtask dev | test | check | plugins | bench | soak`.
 //!
-//! Guarantees: writes below the workspace's target folder and nowhere else (cargo and rustup keep their own folders);
-//! says what it runs and how long each step took; stops at the first step that fails.
+//! Guarantees: writes below the workspace's target folder and nowhere else (cargo and rustup keep their own folders,
+//! private servers a temporary one); says what it runs and how long each step took; stops at the first step that fails.
 
 mod bench;
 mod check;
 mod dev;
 mod plugins;
+mod services;
 mod soak;
 mod steps;
 mod test;
@@ -29,7 +30,7 @@ enum Task {
     /// Run Aviary against a simulated network on loopback
     Dev(dev::Dev),
     /// Everything that must pass: check, plugins, all tests
-    Test,
+    Test(test::Test),
     /// Format, lints, documentation and the architecture test
     Check,
     /// Measure the parts and the whole path
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     let mut steps = steps::Steps::default();
     let done = match Cli::parse().task {
         Task::Dev(dev) => dev.run(&mut steps),
-        Task::Test => test::run(&mut steps).map(|()| steps.report()),
+        Task::Test(test) => test.run(&mut steps).map(|()| steps.report()),
         Task::Check => check::run(&mut steps).map(|()| steps.report()),
         Task::Bench(bench) => bench.run(&mut steps).map(|()| steps.report()),
         Task::Soak(soak) => soak.run(&mut steps).map(|()| steps.report()),

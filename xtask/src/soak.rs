@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::plugins;
+use crate::services::Services;
 use crate::steps::{Steps, cargo_with};
 
 /// How much is run.
@@ -25,6 +26,7 @@ impl Soak {
         oracle.args(["oracle", "--nocapture"]);
         oracle.env("SOAK_SEEDS", self.seeds.to_string());
         oracle.env("SOAK_EVENTS", self.events.to_string());
-        steps.run("soak", &mut oracle)
+        let services = Services::up(false)?;
+        steps.run("soak", services.hand_to(&mut oracle))
     }
 }

@@ -13,6 +13,7 @@ use super::pipeline::Pipeline;
 use crate::atproto::{Did, Nsid};
 use crate::config::{BackfillMode, Settings};
 use crate::ingest::{Backfill, Listed, Listing, Pulse};
+use crate::queue::ChannelQueue;
 use crate::store::{RepoCounts, Store};
 use crate::telemetry::Counter;
 
@@ -97,18 +98,20 @@ pub async fn backfill(
     let mut parts = Parts::build(&settings).await?;
     let outside = Outside::new(&settings, &parts)?;
     let backfill = target(&options.target, &settings, &outside).await?;
-    let pipeline = Pipeline::start(&mut parts);
+    let pipeline = Pipeline::start(&mut parts, Arc::new(ChannelQueue::new()));
     let mut ingest = Ingest::start(
         &parts,
+        &pipeline.watch,
         Arc::clone(&pipeline.queue),
+        None,
         verify(&settings, &outside),
         true,
     )
     .await?;
-    ingest.repair(&settings, &parts, &pipeline, &outside);
+    ingest.repair(&settings, &parts, &outside);
     let begun = Instant::now();
 
-    let lister = ingest.backfill(&parts, &pipeline, &outside);
+    let lister = ingest.backfill(&parts, &outside);
     let told = |listed| {
         (options.on_progress)(BackfillProgress {
             listed,
@@ -184,7 +187,7 @@ async fn watch(
         }
         tokio::select! {
             () = shutdown.drain.cancelled() => return Ok(()),
-            () = pipeline.failed.cancelled() => return Ok(()),
+            () = pipeline.watch.failed().cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK) => {}
         }
     }
@@ -234,14 +237,15 @@ pub(super) async fn missing(parts: &Parts, settings: &Settings) -> anyhow::Resul
 pub(super) async fn automatic(
     settings: &Settings,
     parts: &Arc<Parts>,
-    pipeline: &Pipeline,
     ingest: &mut Ingest,
     outside: &Outside,
     pulse: Arc<Pulse>,
 ) -> anyhow::Result<()> {
     let missing = missing(parts, settings).await?;
     if settings.ingest.backfill == BackfillMode::Off {
-        for backfill in missing {
+        // Once is enough: a queue that is opened anew begins ingest again.
+        let is_first = parts.counters.get(Counter::QueueLost) == 0;
+        for backfill in missing.into_iter().filter(|_| is_first) {
             let job = backfill.job();
             tracing::warn!(
                 job,
@@ -250,11 +254,8 @@ pub(super) async fn automatic(
         }
         return Ok(());
     }
-    let (lister, stop) = (
-        ingest.backfill(parts, pipeline, outside),
-        ingest.stop().clone(),
-    );
-    ingest.work(pipeline, "backfill", async move {
+    let (lister, stop) = (ingest.backfill(parts, outside), ingest.stop().clone());
+    ingest.work("backfill", async move {
         // A repository that is new between the list and the stream would be in neither.
         tokio::select! {
             () = stop.cancelled() => return Ok(()),

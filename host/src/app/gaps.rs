@@ -19,6 +19,8 @@ pub(super) struct Gaps {
     mode: BackfillMode,
     counters: Arc<Counters>,
     open: Mutex<BTreeSet<String>>,
+    /// Gone through, into a queue that may be lost: then they are gone through again.
+    listed: Mutex<BTreeSet<String>>,
     told: Notify,
     /// Has the followed repositories gone through.
     sweep: Arc<Notify>,
@@ -30,6 +32,7 @@ impl Gaps {
             mode,
             counters,
             open: Mutex::default(),
+            listed: Mutex::default(),
             told: Notify::new(),
             sweep,
         }
@@ -58,10 +61,25 @@ impl Gaps {
     }
 
     fn take(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner))
+        let taken = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.extend(taken.iter().cloned());
+        taken
     }
 
-    /// Backfills what gaps left out, until told to stop. `host` lists repositories.
+    /// Opens what was taken before: with another queue, nobody knows what became of it.
+    fn open_again(&self) {
+        let listed =
+            std::mem::take(&mut *self.listed.lock().unwrap_or_else(PoisonError::into_inner));
+        if !listed.is_empty() {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.extend(listed);
+            self.told.notify_one();
+        }
+    }
+
+    /// Backfills what gaps left out, until told to stop. `host` lists repositories. Once for each queue: what was listed
+    /// into the one before is listed again.
     ///
     /// # Errors
     /// When the host is ending.
@@ -71,6 +89,7 @@ impl Gaps {
         host: String,
         stop: CancellationToken,
     ) -> Result<(), IngestError> {
+        self.open_again();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow::Upstream;
 use super::parts::Parts;
-use super::pipeline::Pipeline;
+use super::watch::Watch;
 use crate::config::{RelayUrl, Settings, SourceKind, VerifyMode};
 use crate::identity::{Identities, IdentityOptions};
 use crate::ingest::{
     AuditParts, BackfillParts, Broken, ErasureParts, Followed, IngestError, IntakeParts, LaneParts,
-    Lanes, Resync, ResyncParts, Returns, SweepParts, Verify, run_audits, run_erasures, run_sweeps,
+    Lanes, Noting, Pulse, Resync, ResyncParts, Returns, SweepParts, Verify, run_audits,
+    run_erasures, run_sweeps,
 };
 use crate::net::{self, SystemDns};
 use crate::queue::Queue;
@@ -44,8 +45,10 @@ impl Outside {
     }
 }
 
-/// Running lanes with their workers.
+/// Running lanes with their workers, for the life of one queue.
 pub(super) struct Ingest {
+    queue: Arc<dyn Queue>,
+    watch: Watch,
     pub(super) lanes: Arc<Lanes>,
     followed: Arc<Followed>,
     broken: Arc<Broken>,
@@ -54,19 +57,28 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    /// Starts the lanes alone; `queue` is what they append to.
+    /// Starts the lanes alone; `queue` is what they append to. What they append of the stream is noted in `pulse`.
     pub(super) async fn start(
         parts: &Parts,
+        watch: &Watch,
         queue: Arc<dyn Queue>,
+        pulse: Option<Arc<Pulse>>,
         verify: Verify,
         repairs: bool,
     ) -> anyhow::Result<Self> {
+        let noting = pulse.map(|pulse| Noting {
+            queue: Arc::clone(&queue),
+            pulse,
+        });
         let followed = Arc::new(Followed::load(&*parts.store).await?);
         let broken = Arc::new(Broken::default());
         let lanes = Lanes::start(LaneParts {
             scope: parts.scope.clone(),
             partitions: parts.store.partitions(),
-            queue,
+            queue: match noting {
+                Some(noting) => Arc::new(noting),
+                None => Arc::clone(&queue),
+            },
             store: Arc::clone(&parts.store),
             counters: Arc::clone(&parts.counters),
             verify,
@@ -76,6 +88,8 @@ impl Ingest {
             broken: Arc::clone(&broken),
         });
         Ok(Self {
+            queue,
+            watch: watch.clone(),
             lanes,
             followed,
             broken,
@@ -85,16 +99,10 @@ impl Ingest {
     }
 
     /// Starts what repairs repositories and confirms deletions.
-    pub(super) fn repair(
-        &mut self,
-        settings: &Settings,
-        parts: &Parts,
-        pipeline: &Pipeline,
-        outside: &Outside,
-    ) {
+    pub(super) fn repair(&mut self, settings: &Settings, parts: &Parts, outside: &Outside) {
         let resync = ResyncParts {
             lanes: Arc::clone(&self.lanes),
-            queue: Arc::clone(&pipeline.queue),
+            queue: Arc::clone(&self.queue),
             store: Arc::clone(&parts.store),
             scope: parts.scope.clone(),
             identities: Arc::clone(&outside.identities),
@@ -106,25 +114,20 @@ impl Ingest {
         let resync = Resync::new(resync, self.stop.clone());
         let erasure = ErasureParts {
             lanes: Arc::clone(&self.lanes),
-            queue: Arc::clone(&pipeline.queue),
+            queue: Arc::clone(&self.queue),
             store: Arc::clone(&parts.store),
             identities: Arc::clone(&outside.identities),
             client: outside.client.clone(),
             broken: Arc::clone(&self.broken),
         };
-        self.work(pipeline, "resync", resync.run());
-        self.work(
-            pipeline,
-            "erasure",
-            run_erasures(erasure, self.stop.clone()),
-        );
+        self.work("resync", resync.run());
+        self.work("erasure", run_erasures(erasure, self.stop.clone()));
     }
 
     /// Starts the sweeps after gaps of the stream.
     pub(super) fn sweep(
         &mut self,
         settings: &Settings,
-        pipeline: &Pipeline,
         outside: &Outside,
         gap: Arc<tokio::sync::Notify>,
     ) {
@@ -135,7 +138,7 @@ impl Ingest {
             upstreams: settings.ingest.relay.iter().map(RelayUrl::http).collect(),
             gap,
         };
-        self.work(pipeline, "sweep", run_sweeps(sweep, self.stop.clone()));
+        self.work("sweep", run_sweeps(sweep, self.stop.clone()));
     }
 
     /// Starts the audit, where it is wanted: accounts' own hosts are asked whether the relay hides something.
@@ -143,7 +146,6 @@ impl Ingest {
         &mut self,
         settings: &Settings,
         parts: &Parts,
-        pipeline: &Pipeline,
         outside: &Outside,
         upstream: &Upstream,
     ) {
@@ -165,24 +167,48 @@ impl Ingest {
             every,
             grace: settings.limits.audit_grace,
         };
-        self.work(pipeline, "audit", run_audits(audit, self.stop.clone()));
+        self.work("audit", run_audits(audit, self.stop.clone()));
     }
 
     /// Has a worker end with the others.
     pub(super) fn work(
         &mut self,
-        pipeline: &Pipeline,
         name: &str,
         work: impl Future<Output = Result<(), IngestError>> + Send + 'static,
     ) {
-        self.workers.push(pipeline.watch(name, tokio::spawn(work)));
+        let worker = self.task(name, work);
+        self.workers.push(worker);
+    }
+
+    /// Starts a task that works on this queue: a loss of the queue ends it, and is no failure of the host.
+    pub(super) fn task(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<(), IngestError>> + Send + 'static,
+    ) -> JoinHandle<()> {
+        let queue = Arc::clone(&self.queue);
+        let work = async move {
+            match work.await {
+                Err(error) if is_lost(&*queue).await => {
+                    tracing::debug!(%error, "app.ended: a part of ingest ended with its queue");
+                    Ok(())
+                }
+                ended => ended,
+            }
+        };
+        self.watch.over(name, tokio::spawn(work))
+    }
+
+    /// The queue that this is all about.
+    pub(super) fn queue(&self) -> &Arc<dyn Queue> {
+        &self.queue
     }
 
     /// What a source of frames is given.
-    pub(super) fn intake(&self, parts: &Parts, pipeline: &Pipeline) -> IntakeParts {
+    pub(super) fn intake(&self, parts: &Parts) -> IntakeParts {
         IntakeParts {
             lanes: Arc::clone(&self.lanes),
-            queue: Arc::clone(&pipeline.queue),
+            queue: Arc::clone(&self.queue),
             store: Arc::clone(&parts.store),
             counters: Arc::clone(&parts.counters),
         }
@@ -194,15 +220,10 @@ impl Ingest {
     }
 
     /// What a backfill is given.
-    pub(super) fn backfill(
-        &self,
-        parts: &Parts,
-        pipeline: &Pipeline,
-        outside: &Outside,
-    ) -> BackfillParts {
+    pub(super) fn backfill(&self, parts: &Parts, outside: &Outside) -> BackfillParts {
         BackfillParts {
             lanes: Arc::clone(&self.lanes),
-            queue: Arc::clone(&pipeline.queue),
+            queue: Arc::clone(&self.queue),
             store: Arc::clone(&parts.store),
             client: outside.client.clone(),
         }
@@ -224,10 +245,18 @@ impl Ingest {
             worker.await.ok();
         }
         match self.lanes.close().await {
-            // A queue that is closed is how a failed pipeline ends its lanes.
+            // A queue that is closed, or lost, ends its lanes.
             Err(IngestError::Queue(_)) => Ok(()),
             ended => ended,
         }
+    }
+}
+
+async fn is_lost(queue: &dyn Queue) -> bool {
+    tokio::select! {
+        biased;
+        () = queue.lost() => true,
+        () = std::future::ready(()) => false,
     }
 }
 

@@ -30,13 +30,7 @@ impl Parts {
     /// Opens the store, loads and registers the plugins. A plugin that is refused is logged and left out.
     pub(super) async fn build(settings: &Settings) -> anyhow::Result<Self> {
         let clock = Clock::system();
-        let StoreUrl::Sqlite(path) = &settings.store;
-        let options = SqliteOptions {
-            path: path.clone(),
-            partitions: settings.partitions,
-            clock: clock.clone(),
-        };
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options).await?);
+        let store = open_store(settings, &clock).await?;
         let (plugins, refused) = load_plugins(settings).await?;
         let registry = register(&*store, plugins, refused).await?;
         let heads = store.heads().await?;
@@ -53,6 +47,22 @@ impl Parts {
             clock,
             scope,
         })
+    }
+}
+
+async fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<Arc<dyn Store>> {
+    match &settings.store {
+        StoreUrl::Sqlite(path) => {
+            let options = SqliteOptions {
+                path: path.clone(),
+                partitions: settings.partitions,
+                clock: clock.clone(),
+            };
+            Ok(Arc::new(SqliteStore::open(options).await?))
+        }
+        postgres @ StoreUrl::Postgres { .. } => {
+            anyhow::bail!("this version has no store on Postgres: cannot open {postgres}")
+        }
     }
 }
 

@@ -1,26 +1,25 @@
 //! The running parts between queue and rows, and the order in which they end.
 //!
-//! Guarantees: no task vanishes: one that fails or panics fires `failed` with its reason kept. Draining goes in data
-//! order: the queue is closed and archived to its end, then every consumer reads to the head and stores its position.
+//! Guarantees: no task vanishes: one that fails or panics is noticed by the [`Watch`]. Draining goes in data order: the
+//! queue is closed and archived to its end, then every consumer reads to the head and stores its position.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::parts::Parts;
+use super::watch::Watch;
 use crate::index::{Archiver, Consumer};
-use crate::queue::{ChannelQueue, Queue};
-use crate::store::StoreError;
+use crate::queue::Queue;
 
 /// The archiver and the consumers of one host.
 pub(super) struct Pipeline {
     /// Where ingest appends.
     pub(super) queue: Arc<dyn Queue>,
-    /// Fires when a part has ended that should not have.
-    pub(super) failed: CancellationToken,
-    failure: Arc<Mutex<Option<String>>>,
+    /// Over its tasks, and those that work with it.
+    pub(super) watch: Watch,
     archiver: JoinHandle<()>,
     consumers: Vec<JoinHandle<()>>,
     drain_consumers: CancellationToken,
@@ -28,16 +27,10 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts one archiver and a consumer for each plugin that indexes.
-    pub(super) fn start(parts: &mut Parts) -> Self {
-        let failed = CancellationToken::new();
-        let failure = Arc::new(Mutex::new(None));
+    /// Starts one archiver, which reads the queue, and a consumer for each plugin that indexes.
+    pub(super) fn start(parts: &mut Parts, queue: Arc<dyn Queue>) -> Self {
+        let watch = Watch::default();
         let (drain_consumers, abandon) = (CancellationToken::new(), CancellationToken::new());
-        let queue: Arc<dyn Queue> = Arc::new(ChannelQueue::new());
-        let watch = |name: String, task: JoinHandle<Result<(), StoreError>>| {
-            tokio::spawn(watch_over(name, task, Arc::clone(&failure), failed.clone()))
-        };
-
         let archiver = Archiver {
             queue: Arc::clone(&queue),
             store: Arc::clone(&parts.store),
@@ -45,10 +38,7 @@ impl Pipeline {
             counters: Arc::clone(&parts.counters),
             clock: parts.clock.clone(),
         };
-        let archiver = watch(
-            "archiver".into(),
-            tokio::spawn(archiver.run(abandon.clone())),
-        );
+        let archiver = watch.over("archiver", tokio::spawn(archiver.run(abandon.clone())));
 
         let mut consumers = Vec::new();
         for (loaded, status) in parts.registry.plugins.iter().zip(&mut parts.statuses) {
@@ -65,27 +55,16 @@ impl Pipeline {
             *status = Some(consumer.status());
             let name = format!("consumer of {}", loaded.plugin.name());
             let task = tokio::spawn(consumer.run(drain_consumers.clone(), abandon.clone()));
-            consumers.push(watch(name, task));
+            consumers.push(watch.over(&name, task));
         }
         Self {
             queue,
-            failed,
-            failure,
+            watch,
             archiver,
             consumers,
             drain_consumers,
             abandon,
         }
-    }
-
-    /// Watches a task that belongs to this host: when it fails or panics, the host stops with that reason.
-    pub(super) fn watch<T, E>(&self, name: &str, task: JoinHandle<Result<T, E>>) -> JoinHandle<()>
-    where
-        T: Send + 'static,
-        E: std::fmt::Display + Send + 'static,
-    {
-        let (failure, failed) = (Arc::clone(&self.failure), self.failed.clone());
-        tokio::spawn(watch_over(name.to_owned(), task, failure, failed))
     }
 
     /// Archives what is queued, lets every consumer reach the head, and ends. `stop_now`: a second signal.
@@ -115,11 +94,7 @@ impl Pipeline {
             () = stop_now.cancelled() => Some("told to stop at once"),
         };
         self.abandon.cancel();
-        let failure = self
-            .failure
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let failure = self.watch.take_failure();
         match (failure, late) {
             (Some(failure), _) => anyhow::bail!("{failure}"),
             (None, Some(late)) => {
@@ -128,23 +103,4 @@ impl Pipeline {
             (None, None) => Ok(()),
         }
     }
-}
-
-async fn watch_over<T, E: std::fmt::Display>(
-    name: String,
-    task: JoinHandle<Result<T, E>>,
-    failure: Arc<Mutex<Option<String>>>,
-    failed: CancellationToken,
-) {
-    let reason = match task.await {
-        Ok(Ok(_)) => return,
-        Ok(Err(error)) => format!("the {name} stopped: {error}"),
-        Err(error) => format!("the {name} stopped: {error}"),
-    };
-    tracing::error!(reason, "app.part_failed: a part of the pipeline ended");
-    failure
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .get_or_insert(reason);
-    failed.cancel();
 }

@@ -19,6 +19,7 @@ use crate::entry::Source;
 use crate::identity::Identities;
 use crate::index::ConsumerSnapshot;
 use crate::ingest::{Accepted, FileEnd, FrameFile, Intake, Verify};
+use crate::queue::ChannelQueue;
 use crate::telemetry::{Counter, Counters};
 
 /// A replay drains for as long as it takes: nothing waits for it.
@@ -47,7 +48,7 @@ pub async fn replay(
         .map(identities::read)
         .transpose()?;
     let mut parts = Parts::build(&settings).await?;
-    let pipeline = Pipeline::start(&mut parts);
+    let pipeline = Pipeline::start(&mut parts, Arc::new(ChannelQueue::new()));
     let (begun, before) = (Instant::now(), Usage::now());
 
     let source = source(&options.frames);
@@ -65,8 +66,16 @@ pub async fn replay(
             Verify::HashesOnly
         }
     };
-    let ingest = Ingest::start(&parts, Arc::clone(&pipeline.queue), verify, false).await?;
-    let intake = ingest.intake(&parts, &pipeline);
+    let ingest = Ingest::start(
+        &parts,
+        &pipeline.watch,
+        Arc::clone(&pipeline.queue),
+        None,
+        verify,
+        false,
+    )
+    .await?;
+    let intake = ingest.intake(&parts);
     let intake = Intake::new(source, parts.store.partitions(), None, intake);
     let fed = feed(file, intake, &options, &shutdown, &pipeline).await;
     ingest.close().await?;
@@ -110,7 +119,7 @@ async fn feed(
     };
     let mut frame = Vec::new();
     let end = loop {
-        if shutdown.drain.is_cancelled() || pipeline.failed.is_cancelled() {
+        if shutdown.drain.is_cancelled() || pipeline.watch.failed().is_cancelled() {
             break FileEnd::Stopped {
                 offset: file.offset(),
             };

@@ -1,6 +1,7 @@
 //! `aviary serve`: ingest, index and answer until told to stop.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use super::pipeline::Pipeline;
 use super::{ServeOptions, Shutdown};
 use crate::atproto::lexicon::Catalog;
 use crate::config::{Settings, SourceKind};
+use crate::queue::{Queue, RenewedQueue};
 use crate::serve::{self, Bounds, ServeParts};
 
 /// Runs a host until it is told to stop.
@@ -31,16 +33,15 @@ pub async fn serve(
         .with_context(|| format!("cannot listen on {}", settings.serve.listen))?;
     let mut parts = Parts::build(&settings).await?;
     let outside = Outside::new(&settings, &parts)?;
-    let pipeline = Pipeline::start(&mut parts);
+    let queue = Arc::new(RenewedQueue::new());
+    let pipeline = Pipeline::start(&mut parts, Arc::clone(&queue) as Arc<dyn Queue>);
     let parts = Arc::new(parts);
 
     let stop_source = CancellationToken::new();
-    let following = if options.ingest {
+    let following = options.ingest.then(|| {
         let stop = stop_source.clone();
-        Some(follow::follow(&settings, &parts, &pipeline, &outside, stop).await?)
-    } else {
-        None
-    };
+        follow::follow(&settings, &parts, &pipeline, &outside, queue, stop)
+    });
     let stop_serving = CancellationToken::new();
     let serving = {
         let upstream = following.as_ref().map(|f| f.upstream.clone());
@@ -56,15 +57,21 @@ pub async fn serve(
     tokio::select! {
         () = shutdown.drain.cancelled() => tracing::info!("app.draining: told to stop"),
         () = shutdown.now.cancelled() => {}
-        () = pipeline.failed.cancelled() => {}
+        () = pipeline.watch.failed().cancelled() => {}
     }
     // In data order: no more frames, then what is queued, then the rows; readers are served to the end.
     stop_source.cancel();
+    let begun = Instant::now();
     if let Some(following) = following {
-        following.task.await?;
-        following.ingest.close().await?;
+        // A queue that takes nothing now must not hold us for longer than the drain may take.
+        tokio::select! {
+            ended = following.task => ended?,
+            () = shutdown.now.cancelled() => {}
+            () = tokio::time::sleep(settings.limits.drain) => {}
+        }
     }
-    let drained = pipeline.drain(settings.limits.drain, &shutdown.now).await;
+    let left = settings.limits.drain.saturating_sub(begun.elapsed());
+    let drained = pipeline.drain(left, &shutdown.now).await;
     stop_serving.cancel();
     tokio::select! {
         served = serving => served??,

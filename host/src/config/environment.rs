@@ -1,4 +1,5 @@
-//! `AVIARY_…` variables: a key's path in capitals, dots as underscores; `AVIARY_CONFIG` names the file.
+//! `AVIARY_…` variables: a key's path in capitals, dots as underscores; `AVIARY_CONFIG` names the file. And the names
+//! by which the places of databases are usually given, where the variable of ours is not set.
 
 use std::path::PathBuf;
 
@@ -13,6 +14,10 @@ const FILE: &str = "AVIARY_CONFIG";
 const TEST_NAMES: [&str; 2] = ["AVIARY_DATA", "AVIARY_GUESTS"];
 const TEST_PREFIX: &str = "AVIARY_TEST_";
 
+/// Names that are not ours, and the keys that they stand for.
+const USUAL_NAMES: [(&str, &Key); 2] =
+    [("DATABASE_URL", &keys::STORE), ("REDIS_URL", &keys::QUEUE)];
+
 /// What the environment says.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
@@ -25,6 +30,14 @@ pub(super) struct Environment {
 /// Takes our variables out of all of them.
 pub(super) fn read(variables: &[(String, String)]) -> Result<Environment, ConfigError> {
     let mut environment = Environment::default();
+    // First: a later value of the same key replaces an earlier one.
+    for (name, value) in variables {
+        let usual = USUAL_NAMES.iter().find(|(usual, _)| usual == name);
+        if let Some((_, key)) = usual.filter(|_| !value.is_empty()) {
+            let (text, origin) = (value.clone(), Origin::Variable(name.clone()));
+            environment.values.push((key, Given { text, origin }));
+        }
+    }
     for (name, value) in variables {
         let ours = name.starts_with(PREFIX);
         if !ours || TEST_NAMES.contains(&name.as_str()) || name.starts_with(TEST_PREFIX) {

@@ -59,6 +59,7 @@ impl Key {
 }
 
 pub(super) static STORE: Key = Key::text("store", "sqlite://aviary.db");
+pub(super) static QUEUE: Key = Key::text("queue", "memory");
 pub(super) static PARTITIONS: Key = Key::number("partitions", 1);
 pub(super) static ARCHIVE: Key = Key::text("archive", "plugins");
 pub(super) static PLUGINS_DIR: Key = Key::text("plugins_dir", "plugins");
@@ -86,8 +87,9 @@ pub(super) static AUDIT_GRACE_MS: Key =
 pub(super) static DRAIN_MS: Key = Key::number("limits.drain_ms", limits::DRAIN_MS_MAX);
 
 /// All of them, sections together.
-pub(super) static ALL: [&Key; 23] = [
+pub(super) static ALL: [&Key; 24] = [
     &STORE,
+    &QUEUE,
     &PARTITIONS,
     &ARCHIVE,
     &PLUGINS_DIR,

@@ -71,13 +71,25 @@ fn one_without_password(text: &str) -> String {
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
+    let path = without_parameter(path);
     match authority.rsplit_once('@') {
         Some((user, host)) => {
             let user = user.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}:{REDACTED}@{host}{path}")
         }
-        None => text.to_owned(),
+        None => format!("{scheme}://{authority}{path}"),
     }
+}
+
+/// A password among the parameters replaced.
+fn without_parameter(path: &str) -> String {
+    const NAME: &str = "password=";
+    let Some((before, rest)) = path.split_once(NAME) else {
+        return path.to_owned();
+    };
+    let end = rest.find(['&', '#']).unwrap_or(rest.len());
+    let after = without_parameter(&rest[end..]);
+    format!("{before}{NAME}{REDACTED}{after}")
 }
 
 /// Whether a setting of this name holds something that is not to be shown.

@@ -189,12 +189,12 @@ fn unknown_names_are_refused_with_line_and_suggestion() {
 fn values_are_refused_with_their_place() {
     let refused = [
         (
-            "store = \"postgres://u:hunter2@h/d\"",
-            "store (a.toml:1): Postgres comes in a later version: this one needs sqlite://PATH, such as sqlite://aviary.db",
+            "store = \"postgres://u:hunter2@h/d?schema=1\"",
+            "store (a.toml:1): expected a schema of at most 31 of a-z, 0-9 and _, not beginning with a digit, got \"1\"",
         ),
         (
             "store = \"mysql://u:hunter2@h/d\"",
-            "store (a.toml:1): expected sqlite://PATH, such as sqlite://aviary.db, got \"mysql://u:[redacted]@h/d\"",
+            "store (a.toml:1): expected sqlite://PATH, such as sqlite://aviary.db, or postgres://USER@HOST/DATABASE, got \"mysql://u:[redacted]@h/d\"",
         ),
         (
             "archive = \"some\"",
@@ -309,4 +309,43 @@ fn a_named_file_has_to_be_there() {
         error.starts_with("cannot read the settings file no/such/file.toml: "),
         "{error}"
     );
+}
+
+#[test]
+fn usual_variables_name_databases_where_ours_do_not() {
+    let folder = Folder::with("store = \"sqlite://file.db\"\nqueue = \"memory\"\n");
+    let usual = [
+        ("DATABASE_URL", "postgres://u:hunter2@h/d"),
+        ("REDIS_URL", "redis://:hunter2@h"),
+    ];
+    let loaded = folder.load(&usual, Flags::default()).unwrap();
+    let (url, schema) = ("postgres://u:hunter2@h/d".to_owned(), "aviary".to_owned());
+    assert_eq!(loaded.settings.store, StoreUrl::Postgres { url, schema });
+    let (url, prefix) = ("redis://:hunter2@h".to_owned(), "aviary".to_owned());
+    assert_eq!(loaded.settings.queue, QueueUrl::Redis { url, prefix });
+    let shown = loaded.to_toml();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(
+        shown.contains("queue = \"redis://:[redacted]@h\"  # environment variable REDIS_URL\n"),
+        "{shown}"
+    );
+
+    let ours = [
+        ("AVIARY_STORE", "sqlite://ours.db"),
+        usual[0],
+        usual[1],
+        ("AVIARY_QUEUE", "memory"),
+    ];
+    let settings = folder.load(&ours, Flags::default()).unwrap().settings;
+    assert_eq!(settings.store, StoreUrl::Sqlite("ours.db".into()));
+    assert_eq!(settings.queue, QueueUrl::Memory);
+    let flags = Flags {
+        store: Some("sqlite://flag.db".into()),
+        ..Flags::default()
+    };
+    let settings = folder.load(&usual, flags).unwrap().settings;
+    assert_eq!(settings.store, StoreUrl::Sqlite("flag.db".into()));
+    let empty = [("DATABASE_URL", ""), ("REDIS_URL", "")];
+    let settings = folder.load(&empty, Flags::default()).unwrap().settings;
+    assert_eq!(settings.store, StoreUrl::Sqlite("file.db".into()));
 }

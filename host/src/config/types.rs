@@ -1,54 +1,9 @@
-//! Values that are more than text: where the store is, what is archived, whose stream is followed.
+//! Values that are more than text: what is archived, whose stream is followed, how lines look.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use super::error::Problem;
 use super::show::without_password;
-
-/// Where everything durable is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// `sqlite://PATH`, made when it is not there.
-    Sqlite(PathBuf),
-}
-
-impl StoreUrl {
-    /// Reads `sqlite://PATH`; a path that does not start with a slash is relative to the working folder.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn parse(text: &str) -> Result<Self, Problem> {
-        let expected = "sqlite://PATH, such as sqlite://aviary.db";
-        match text.split_once("://") {
-            Some(("sqlite", path))
-                if !path.is_empty() && !path.starts_with(':') && !path.contains('?') =>
-            {
-                Ok(Self::Sqlite(path.into()))
-            }
-            Some(("postgres" | "postgresql", _)) => Err(Problem::saying(format!(
-                "Postgres comes in a later version: this one needs {expected}"
-            ))),
-            _ => Err(Problem::unexpected(expected, text)),
-        }
-    }
-
-    /// The database's file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Sqlite(path) => path,
-        }
-    }
-}
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-        }
-    }
-}
 
 /// Which collections the archive keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

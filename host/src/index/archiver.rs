@@ -53,8 +53,13 @@ impl Archiver {
                 left = self.step(left, &abandon).await?;
                 continue;
             }
-            let Ok(Some(batch)) = self.queue.read(limits::ARCHIVE_BATCH_ENTRIES_MAX).await else {
-                break;
+            let batch = match self.queue.read(limits::ARCHIVE_BATCH_ENTRIES_MAX).await {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(%error, "index.queue: nothing more is read");
+                    break;
+                }
             };
             let archived = self.archive(batch, &abandon).await?;
             left.redo |= archived.redo;
@@ -85,7 +90,7 @@ impl Archiver {
         self.feed.push(&archived);
         self.count(&archived);
         // Only now does the queue get its room back.
-        drop(batch);
+        batch.committed();
         Ok(archived)
     }
 

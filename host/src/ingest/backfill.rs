@@ -163,6 +163,8 @@ impl BackfillParts {
         listed: u64,
     ) -> Result<(), IngestError> {
         self.lanes.settle().await?;
+        // The note goes through one partition, the repositories through all.
+        self.queue.settle().await?;
         let mark = BackfillMark {
             job: Arc::clone(job),
             cursor,

@@ -102,9 +102,9 @@ pub async fn run_jetstream(
                     lookout: &mut lookout,
                     unpacker: Unpacker::new(&options.compression)?,
                 };
-                let end = connection.follow(&filter, &mut wanted, &stop).await?;
+                let end = connection.follow(&filter, &mut wanted, &stop).await;
                 events.connected(false);
-                end
+                end?
             }
             Err(end) => end,
         };

@@ -103,10 +103,10 @@ pub async fn run_relay(
                     "ingest.connected: following the relay"
                 );
                 let end =
-                    follow(socket, &options, &mut intake, counters, &mut refused, &stop).await?;
+                    follow(socket, &options, &mut intake, counters, &mut refused, &stop).await;
                 counters.set(Counter::Connected, 0);
                 options.pulse.connected(false);
-                end
+                end?
             }
             Err(end) => end,
         };

@@ -1,11 +1,14 @@
 //! The queue of a single host: a channel in memory, bounded by entries and by bytes.
+//!
+//! Guarantees what [`Queue`] does. One channel for all partitions: entries come out in the order they went in, whatever
+//! their partition. Never lost while the process lives; gone with it, with what was read and not committed.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Batch, Queue, QueueError};
+use super::{Batch, Claim, Queue, QueueError};
 use crate::entry::{Entry, Partition};
 use crate::limits;
 
@@ -13,6 +16,16 @@ struct Item {
     partition: Partition,
     entry: Entry,
     held: OwnedSemaphorePermit,
+}
+
+/// A batch's share of the bounds, given back when this is dropped: committed or not, the entries are out of the queue.
+#[derive(Debug)]
+struct Held {
+    _room: Vec<OwnedSemaphorePermit>,
+}
+
+impl Claim for Held {
+    fn commit(self: Box<Self>) {}
 }
 
 /// An in-memory [`Queue`].
@@ -92,15 +105,21 @@ impl Queue for ChannelQueue {
         {
             return Ok(None);
         }
-        let mut batch = Batch {
-            entries: Vec::with_capacity(items.len()),
-            _held: Vec::with_capacity(items.len()),
-        };
+        let (mut entries, mut held) = (Vec::with_capacity(items.len()), Vec::new());
         for item in items {
-            batch.entries.push((item.partition, item.entry));
-            batch._held.push(item.held);
+            entries.push((item.partition, item.entry));
+            held.push(item.held);
         }
-        Ok(Some(batch))
+        let claim = Box::new(Held { _room: held });
+        Ok(Some(Batch { entries, claim }))
+    }
+
+    async fn settle(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn lost(&self) {
+        std::future::pending().await
     }
 
     fn close(&self) {

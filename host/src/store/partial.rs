@@ -50,6 +50,7 @@ macro_rules! methods {
 methods! {
     fn heads() -> Heads;
     fn saved_cursor(source: &Source) -> Option<i64>;
+    fn open_epoch() -> i64;
     fn archive(unit: ArchiveUnit) -> Archived;
     fn redo_step() -> RedoStep;
     fn erase_step() -> RedoStep;

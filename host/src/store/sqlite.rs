@@ -10,6 +10,7 @@ mod bulk;
 mod connection;
 mod counts;
 mod dead;
+mod epoch;
 mod erase;
 mod feed;
 mod generation;
@@ -156,6 +157,10 @@ impl Store for SqliteStore {
 
     async fn saved_cursor(&self, source: &Source) -> Result<Option<i64>, StoreError> {
         Ok(self.standing().await?.lowest(source))
+    }
+
+    async fn open_epoch(&self) -> Result<i64, StoreError> {
+        self.writer.host(Unit::Epoch).await
     }
 
     async fn archive(&self, unit: ArchiveUnit) -> Result<Archived, StoreError> {

@@ -108,6 +108,12 @@ counters! {
     Reconnects = "reconnects" Counter;
     /// 1 while connected to the upstream.
     Connected = "connected" Gauge;
+    /// Times that the queue was found to have lost entries, and was opened anew.
+    QueueLost = "queue_lost" Counter;
+    /// Entries of the queue that are not ours.
+    QueueJunk = "queue_junk" Counter;
+    /// Connections to the queue's server that do not work, and wait.
+    QueueTrouble = "queue_trouble" Gauge;
     /// XRPC requests answered.
     Requests = "requests" Counter;
     /// XRPC requests answered with a status of 500 or more.
@@ -115,7 +121,7 @@ counters! {
 }
 
 /// The host's counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     values: [AtomicU64; Counter::ALL.len()],
     rejected: Mutex<BTreeMap<&'static str, u64>>,
@@ -130,16 +136,30 @@ pub struct Snapshot {
     pub rejected: BTreeMap<&'static str, u64>,
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Counters {
     /// All at 0.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            values: [const { AtomicU64::new(0) }; Counter::ALL.len()],
+            rejected: Mutex::default(),
+        }
     }
 
     /// Adds to a counter.
     pub fn add(&self, counter: Counter, n: u64) {
         self.values[counter as usize].fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes one off a gauge that somebody added to.
+    pub fn lower(&self, counter: Counter) {
+        self.values[counter as usize].fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Sets a gauge.

@@ -32,6 +32,14 @@ impl Queue for Noting {
         self.queue.read(limit).await
     }
 
+    async fn settle(&self) -> Result<(), QueueError> {
+        self.queue.settle().await
+    }
+
+    async fn lost(&self) {
+        self.queue.lost().await;
+    }
+
     fn close(&self) {
         self.queue.close();
     }

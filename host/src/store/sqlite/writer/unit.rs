@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::memory::Memory;
 use super::super::read::Reads;
-use super::super::{archive, erase, generation, redo, rows, trim};
+use super::super::{archive, epoch, erase, generation, redo, rows, trim};
 use crate::store::archive::{ArchiveUnit, Archived, RedoStep};
 use crate::store::error::StoreError;
 use crate::store::rows::{Applied, Generation, IndexUnit, Registration};
@@ -29,6 +29,7 @@ pub(in super::super) enum Unit {
     Redo(Answer<RedoStep>),
     Erase(i64, Answer<RedoStep>),
     Trim(i64, Answer<u64>),
+    Epoch(Answer<i64>),
     /// Applied already; only its answer is left.
     Ended(Done),
 }
@@ -67,6 +68,7 @@ impl Unit {
             Self::Trim(before_us, answer) => judge(trim::step(c, before_us).await, answer, |a| {
                 Self::Trim(before_us, a)
             }),
+            Self::Epoch(answer) => judge(epoch::open(c).await, answer, Self::Epoch),
             Self::Ended(done) => Ok(Ok(done)),
         }
     }
@@ -81,6 +83,7 @@ impl Unit {
                 send(answer, Err(StoreError::Unavailable(why)));
             }
             Self::Trim(_, answer) => send(answer, Err(StoreError::Unavailable(why))),
+            Self::Epoch(answer) => send(answer, Err(StoreError::Unavailable(why))),
             Self::Ended(done) => done(Err(why)),
         }
     }

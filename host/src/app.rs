@@ -10,6 +10,7 @@ mod health;
 mod identities;
 mod ingest;
 mod methods;
+mod moving;
 mod parts;
 mod pipeline;
 mod pulse;
@@ -32,6 +33,7 @@ pub use backfill::{
     BackfillOptions, BackfillProgress, BackfillReport, BackfillTarget, FailingRepo, backfill,
 };
 pub use check::check_plugin;
+pub use moving::{MoveOptions, move_store};
 pub use replay::replay;
 pub use serve::serve;
 

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod config;
+mod migrate_store;
 mod plugin;
 mod progress;
 mod replay;
@@ -38,6 +39,8 @@ enum Command {
     Replay(replay::Replay),
     /// Fetch whole repositories: what was written before this host followed the relay
     Backfill(backfill::Backfill),
+    /// Move everything from a SQLite store into a Postgres store
+    MigrateStore(migrate_store::MigrateStore),
     /// Look at plugins without running them
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -114,6 +117,7 @@ impl Cli {
             Command::Serve(command) => command.flags(),
             Command::Replay(command) => command.flags(),
             Command::Backfill(command) => command.flags(),
+            Command::MigrateStore(command) => command.flags(),
             Command::Plugin(command) => command.flags(),
             Command::Config(command) => command.flags(),
         };
@@ -127,6 +131,7 @@ impl Cli {
                 Command::Serve(command) => command.run(loaded.settings).await,
                 Command::Replay(command) => command.run(loaded.settings).await,
                 Command::Backfill(command) => command.run(loaded.settings).await,
+                Command::MigrateStore(command) => command.run(loaded.settings).await,
                 Command::Plugin(command) => command.run(loaded.settings).await,
                 Command::Config(_) => config::run(&loaded),
             }

@@ -2,6 +2,8 @@
 //!
 //! Every module's error enum implements [`Classify`]; loops look at the class and never at an error's text.
 
+pub mod crash;
+
 /// What the caller does about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {

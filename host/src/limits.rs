@@ -209,6 +209,9 @@ pub const ROWS_PER_CHANGE_MAX: usize = 64;
 pub const ROW_BYTES_PER_CHANGE_MAX: usize = 256 << 10;
 /// A value in a key or an index (bytes) (ours: B-tree pages of both backends take it).
 pub const KEY_BYTES_MAX: usize = 1_024;
+/// All values of a row in one key, one index or one count (bytes) (Postgres: an entry of a B-tree is at most 2,704 with its
+/// headers). More: the change is a dead letter.
+pub const INDEX_ENTRY_BYTES_MAX: usize = 2_560;
 
 /// A component's file (bytes) (ours).
 pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
@@ -258,6 +261,9 @@ pub const READ_MS_MAX: u64 = 500;
 pub const READ_SQL_BYTES_MAX: usize = 8 << 10;
 /// Nesting of one named read's SQL, and SELECTs of one UNION in it (ours). More is refused.
 pub const READ_SQL_DEPTH_MAX: usize = 100;
+/// One expression of a named read as it goes to the database (bytes) (ours: some spellings write an operand several
+/// times, which nesting multiplies). A longer one is refused.
+pub const READ_REWRITTEN_BYTES_MAX: usize = 256 << 10;
 /// Virtual machine steps of SQLite between two looks at a read's deadline (ours: some microseconds).
 pub const READ_STEPS_PER_LOOK: i32 = 1_000;
 /// Values of one list parameter (ours).
@@ -435,6 +441,36 @@ pub const SQLITE_GROUP_UNITS_MAX: usize = 32;
 pub const SQLITE_GROUP_MS: u128 = 50;
 /// Tombstones freed by one transaction (ours: one short transaction).
 pub const TRIM_ROWS_PER_STEP: u64 = 4_096;
+/// Rows of one page of a move from SQLite to Postgres (ours: some MiB of bodies).
+pub const MOVE_PAGE_ROWS: usize = 5_000;
+/// How long a host that says nothing keeps its leases (ms) (ours: a takeover is to end within 5 s).
+pub const LEASE_MS: u64 = 4_000;
+/// How often a host renews its leases (ms) (ours: three may fail).
+pub const LEASE_RENEW_MS: u64 = 1_000;
+/// How often a host that stands by looks whether it can take over (ms) (ours).
+pub const LEASE_POLL_MS: u64 = 500;
+/// Connections of one host that write to Postgres (ours: the host consumer, its small reads, and a plugin each).
+pub const POSTGRES_WRITERS: u32 = 12;
+/// Connections of one host that read Postgres for serving (ours).
+pub const POSTGRES_READERS: u32 = 8;
+/// How long a free connection to Postgres is waited for (ms) (ours). Then: unavailable.
+pub const POSTGRES_ACQUIRE_MS_MAX: u64 = 5_000;
+/// A statement that writes to Postgres (ms) (ours: a large unit on a busy disk). Then: unavailable, and again.
+pub const POSTGRES_WRITE_MS_MAX: u64 = 60_000;
+/// A statement of the host that reads Postgres for serving (ms) (ours). A plugin's has a bound of its own.
+pub const POSTGRES_READ_MS_MAX: u64 = 10_000;
+/// How long a connection of serving may not answer (ms) (ours: above [`READ_MS_MAX`] for each statement of a read). Then
+/// it is closed: the network or the server hangs.
+pub const POSTGRES_ANSWER_MS_MAX: u64 = 3_000;
+/// A lock in Postgres (ms) (ours: longer than any transaction of ours). Then: unavailable, and again.
+pub const POSTGRES_LOCK_MS_MAX: u64 = 20_000;
+/// A transaction that a host left open in Postgres (ms) (ours: a host that was paused holds up its successor
+/// no longer than this).
+pub const POSTGRES_IDLE_TRANSACTION_MS_MAX: u64 = 5_000;
+/// An identifier in Postgres (bytes) (Postgres: NAMEDATALEN - 1). It cuts longer ones without a word, so we do.
+pub const POSTGRES_NAME_BYTES_MAX: usize = 63;
+/// Prepared statements of one connection to Postgres (ours: some plugins with some tables each).
+pub const POSTGRES_STATEMENTS_MAX: usize = 256;
 /// Positions that one read of the feed goes over (ours: unwanted ones cost 0.1 microseconds each).
 pub const FEED_SCAN_POS_MAX: i64 = 262_144;
 /// How long a start waits for the process that owns the database before it (ms) (ours).

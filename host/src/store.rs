@@ -10,18 +10,27 @@
 //! Does not decide what is indexed, and calls nobody: `ingest`, `index` and `serve` meet here.
 
 pub mod archive;
+mod archiving;
 pub mod error;
 pub mod feed;
 pub mod gate;
+mod indexing;
+pub mod moving;
 pub mod partial;
+pub mod patient;
+pub mod postgres;
 pub mod read;
+mod reading;
 pub(crate) mod retry;
 pub mod rows;
 pub mod sqlite;
+#[cfg(test)]
+mod trial;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 pub use archive::{
     AccountRow, ArchiveUnit, Archived, ArchivedRecord, BackfillJob, BrokenRepo, Heads,
@@ -43,6 +52,13 @@ use crate::entry::{Partition, Source};
 pub trait Store: Send + Sync + 'static {
     /// How many partitions this store was created with.
     fn partitions(&self) -> u16;
+
+    /// Waits until this host may write: [`Store::archive`], [`Store::index`], [`Store::redo_step`],
+    /// [`Store::erase_step`] and [`Store::trim_tombstones`] are refused before. `false`: told to stop first. A store of
+    /// one process is its own from the start.
+    async fn own(&self, _stop: &CancellationToken) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 
     /// Where each partition stands.
     async fn heads(&self) -> Result<Heads, StoreError>;

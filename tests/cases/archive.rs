@@ -5,6 +5,7 @@ mod durability;
 mod entries;
 mod erasing;
 mod feed;
+mod file;
 mod hiding;
 mod holes;
 mod listing;
@@ -14,33 +15,17 @@ mod model;
 mod pages;
 mod replay;
 mod snapshots;
+mod unsure;
 mod world;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use aviary::atproto::{AtUri, Cid};
-use aviary::clock::Clock;
 use aviary::entry::Entry;
-use aviary::store::sqlite::{SqliteOptions, SqliteStore};
 use aviary::store::{FeedLimit, Store};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection};
-use tempfile::TempDir;
+use aviary_tests::backend::Place;
 
 use self::world::{ACCOUNTS, COLLECTIONS, Random, World, archive, collection, did};
-
-fn options(dir: &TempDir, partitions: u16) -> SqliteOptions {
-    SqliteOptions {
-        path: dir.path().join("a.db"),
-        partitions,
-        clock: Clock::system(),
-    }
-}
-
-async fn open(dir: &TempDir, partitions: u16) -> SqliteStore {
-    SqliteStore::open(options(dir, partitions)).await.unwrap()
-}
 
 /// This many changes of any size.
 fn at_most(changes: usize) -> FeedLimit {
@@ -50,53 +35,22 @@ fn at_most(changes: usize) -> FeedLimit {
     }
 }
 
-async fn sql(dir: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(dir.join("a.db"));
-    SqliteConnection::connect_with(&options).await.unwrap()
-}
-
-async fn number(c: &mut SqliteConnection, query: &str) -> i64 {
-    sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
-        .fetch_one(c)
-        .await
-        .unwrap()
-}
-
 /// Every row of every table, as text.
-async fn dump(dir: &Path) -> BTreeMap<String, Vec<String>> {
-    let mut c = sql(dir).await;
-    let tables: Vec<String> =
-        sqlx::query_scalar("select name from sqlite_schema where type = 'table'")
-            .fetch_all(&mut c)
-            .await
-            .unwrap();
-    let mut all = BTreeMap::new();
-    for table in tables {
-        let columns: Vec<String> = sqlx::query_scalar("select name from pragma_table_info(?)")
-            .bind(&table)
-            .fetch_all(&mut c)
-            .await
-            .unwrap();
-        let row: Vec<String> = columns.iter().map(|n| format!("quote(\"{n}\")")).collect();
-        let query = format!(
-            "select {} as r from \"{table}\" order by r",
-            row.join(" || ' ' || ")
-        );
-        let rows = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut c)
-            .await
-            .unwrap();
-        all.insert(table, rows);
-    }
+async fn dump(place: &Place) -> BTreeMap<String, Vec<String>> {
+    let all = place.dump().await;
+    let rows = |table: &str| {
+        let named = all.iter().find(|(name, _)| name.ends_with(table));
+        named.expect("a table").1.len()
+    };
     assert!(
-        all["record"].len() > 10 || all["did"].len() < 3,
+        rows("record") > 10 || rows("did") < 3,
         "the dump sees the data"
     );
     all
 }
 
 /// Applies entries in batches of random sizes up to `max`.
-async fn apply(store: &SqliteStore, entries: &[Entry], max: u64, seed: u64) {
+async fn apply(store: &dyn Store, entries: &[Entry], max: u64, seed: u64) {
     let mut random = Random(seed);
     let mut left = entries;
     let mut now_us = 1;
@@ -123,7 +77,7 @@ async fn apply(store: &SqliteStore, entries: &[Entry], max: u64, seed: u64) {
 }
 
 /// Every record that repository reads show.
-async fn visible(store: &impl Store) -> BTreeMap<AtUri, Cid> {
+async fn visible(store: &dyn Store) -> BTreeMap<AtUri, Cid> {
     let mut all = BTreeMap::new();
     for who in 0..ACCOUNTS {
         for coll in 0..COLLECTIONS {

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aviary::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
-use aviary::clock::Clock;
 use aviary::entry::{AccountEvent, Action, Commit, Entry, Op, Source, Trust};
-use aviary::store::sqlite::{SqliteOptions, SqliteStore};
 use aviary::store::{
     Advance, ArchiveUnit, Change, Effect, Generation, IndexUnit, Param, Put, Registration, Store,
     StoreError, Value,
 };
 use aviary_manifest::{ColumnType, Manifest, ParamType};
+use aviary_tests::backend::{Backend, Place};
 use bytes::Bytes;
 
 const STATUSPHERE: &str = include_str!("../../plugins/statusphere/plugin.toml");
@@ -22,21 +21,25 @@ const CALENDAR: &str = include_str!("../../plugins/calendar/plugin.toml");
 const FRONTPAGE: &str = include_str!("../../plugins/frontpage/plugin.toml");
 const COLLECTION: &str = "xyz.statusphere.status";
 
+mod roles;
+
+aviary_tests::on_both!(
+    bundled_plugins_reads_are_accepted_and_run,
+    pages_follow_time_and_then_the_text_of_uris,
+    a_hidden_account_is_in_no_page,
+    what_a_read_may_not_do_is_refused_when_it_registers,
+);
+
 struct World {
-    store: SqliteStore,
-    _dir: tempfile::TempDir,
+    store: Arc<dyn Store>,
+    _place: Place,
 }
 
-async fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
-    let options = SqliteOptions {
-        path: dir.path().join("w.db"),
-        partitions: 1,
-        clock: Clock::from_fn(|| 1),
-    };
+async fn world(backend: Backend) -> World {
+    let place = Place::new(backend).await;
     World {
-        store: SqliteStore::open(options).await.unwrap(),
-        _dir: dir,
+        store: place.open(1).await,
+        _place: place,
     }
 }
 
@@ -77,7 +80,7 @@ fn truth() -> BTreeMap<(i64, String), AtUri> {
     all
 }
 
-async fn archive(store: &SqliteStore) -> Vec<Arc<Change>> {
+async fn archive(store: &dyn Store) -> Vec<Arc<Change>> {
     let body = Bytes::from_static(b"\xa0");
     let mut entries = Vec::new();
     for (seq, did) in (1..).zip(accounts()) {
@@ -110,14 +113,14 @@ async fn archive(store: &SqliteStore) -> Vec<Arc<Change>> {
     store.archive(unit).await.unwrap().changes
 }
 
-async fn filled() -> (World, Generation) {
-    let world = world().await;
+async fn filled(backend: Backend) -> (World, Generation) {
+    let world = world(backend).await;
     let generation = world
         .store
         .register(registration(STATUSPHERE))
         .await
         .unwrap();
-    let changes = archive(&world.store).await;
+    let changes = archive(&*world.store).await;
     let times: BTreeMap<String, i64> = truth().into_keys().map(|(at, uri)| (uri, at)).collect();
     let to = changes.iter().map(|c| c.pos).max().unwrap();
     let effects = changes.into_iter().map(|change| {
@@ -141,7 +144,7 @@ async fn filled() -> (World, Generation) {
 }
 
 /// All URIs of `latest`, page by page.
-async fn paged(store: &SqliteStore, generation: &Generation, size: usize) -> Vec<String> {
+async fn paged(store: &dyn Store, generation: &Generation, size: usize) -> Vec<String> {
     let mut session = store.read(generation.id).await.unwrap();
     let mut all: Vec<String> = Vec::new();
     let far = AtUri::parse("at://did:plc:zzz/xyz.statusphere.status/z").unwrap();
@@ -167,9 +170,8 @@ async fn paged(store: &SqliteStore, generation: &Generation, size: usize) -> Vec
     }
 }
 
-#[tokio::test]
-async fn bundled_plugins_reads_are_accepted_and_run() {
-    let world = world().await;
+async fn bundled_plugins_reads_are_accepted_and_run(backend: Backend) {
+    let world = world(backend).await;
     for toml in [STATUSPHERE, LIKES, POSTS, CALENDAR, FRONTPAGE] {
         let registration = registration(toml);
         let manifest = Arc::clone(&registration.manifest);
@@ -203,19 +205,17 @@ fn some_value(param: &ParamType) -> Param {
     }
 }
 
-#[tokio::test]
-async fn pages_follow_time_and_then_the_text_of_uris() {
-    let (world, generation) = filled().await;
+async fn pages_follow_time_and_then_the_text_of_uris(backend: Backend) {
+    let (world, generation) = filled(backend).await;
     let expected: Vec<String> = truth().into_keys().rev().map(|(_, uri)| uri).collect();
     for size in [1, 7, 100] {
-        let got = paged(&world.store, &generation, size).await;
+        let got = paged(&*world.store, &generation, size).await;
         assert_eq!(got, expected, "pages of {size}");
     }
 }
 
-#[tokio::test]
-async fn a_hidden_account_is_in_no_page() {
-    let (world, generation) = filled().await;
+async fn a_hidden_account_is_in_no_page(backend: Backend) {
+    let (world, generation) = filled(backend).await;
     let gone = accounts().swap_remove(2);
     let event = AccountEvent {
         did: gone.clone(),
@@ -236,7 +236,7 @@ async fn a_hidden_account_is_in_no_page() {
         .map(|((_, text), _)| text)
         .collect();
     assert_eq!(expected.len(), 4 * ROWS_EACH);
-    assert_eq!(paged(&world.store, &generation, 9).await, expected);
+    assert_eq!(paged(&*world.store, &generation, 9).await, expected);
     let mut session = world.store.read(generation.id).await.unwrap();
     let uris: Vec<AtUri> = truth().into_values().collect();
     let records = session.records(&uris).await.unwrap();
@@ -245,9 +245,8 @@ async fn a_hidden_account_is_in_no_page() {
     }
 }
 
-#[tokio::test]
-async fn what_a_read_may_not_do_is_refused_when_it_registers() {
-    let world = world().await;
+async fn what_a_read_may_not_do_is_refused_when_it_registers(backend: Backend) {
+    let world = world(backend).await;
     let cases = [
         (
             "select n from by_status where n > (select count(*) from did)",

@@ -1,10 +1,14 @@
 //! `aviary replay` with damaged files: what is bad is named, everything around it is indexed.
 
-use std::path::Path;
-
 use aviary_tests::recording::Recording;
-use aviary_tests::{dump, host, place};
+use aviary_tests::{Backend, Place, dump, host, on_both, place};
 use serde_json::Value;
+
+on_both!(
+    a_frame_that_does_not_decode_is_counted_with_its_offset_and_the_rest_is_indexed,
+    a_bad_length_ends_the_file_with_its_place_and_keeps_what_came_before,
+    replaying_a_prefix_and_then_all_of_it_twice_changes_nothing
+);
 
 /// Offsets of each frame's length in a file of frames.
 fn offsets(frames: &[u8]) -> Vec<usize> {
@@ -24,22 +28,24 @@ struct Replayed {
     log: String,
 }
 
-async fn replay(frames: &[u8], dir: &Path) -> Replayed {
-    std::fs::write(dir.join("damaged.bin"), frames).expect("a file");
+async fn replay(frames: &[u8], place: &Place) -> Replayed {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("damaged.bin"), frames).expect("a file");
+    let store = place.url();
     let plugins = place::plugins_dir(&["statusphere", "posts", "likes"]);
     let plugins_dir = plugins.path().to_str().expect("utf-8");
     let args = [
         "replay",
         "damaged.bin",
         "--store",
-        "sqlite://store.db",
+        &store,
         "--archive",
         "all",
         "--plugins",
         plugins_dir,
         "--json",
     ];
-    let out = host::command(&args, dir)
+    let out = host::command(&args, dir.path())
         .env("AVIARY_LOG_LEVEL", "warn")
         .output()
         .await
@@ -51,8 +57,9 @@ async fn replay(frames: &[u8], dir: &Path) -> Replayed {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_frame_that_does_not_decode_is_counted_with_its_offset_and_the_rest_is_indexed() {
+async fn a_frame_that_does_not_decode_is_counted_with_its_offset_and_the_rest_is_indexed(
+    backend: Backend,
+) {
     let clean = Recording::small().frames();
     let at = offsets(&clean);
     // The middle frame's header becomes something that no CBOR decoder takes.
@@ -60,11 +67,8 @@ async fn a_frame_that_does_not_decode_is_counted_with_its_offset_and_the_rest_is
     let mut damaged = clean.clone();
     damaged[bad + 4] = 0xff;
 
-    let (dir, whole) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
-    let replayed = replay(&damaged, dir.path()).await;
+    let (dir, whole) = (Place::new(backend).await, Place::new(backend).await);
+    let replayed = replay(&damaged, &dir).await;
     assert_eq!(replayed.code, Some(0), "{}", replayed.log);
     assert_eq!(replayed.summary["events"], at.len());
     assert_eq!(replayed.summary["rejected"]["frame"], 1);
@@ -74,30 +78,23 @@ async fn a_frame_that_does_not_decode_is_counted_with_its_offset_and_the_rest_is
         replayed.log
     );
 
-    let reference = replay(&clean, whole.path()).await;
+    let reference = replay(&clean, &whole).await;
     assert_eq!(reference.summary["rejected"], serde_json::json!({}));
-    let (damaged, clean) = (
-        dump::of(&dir.path().join("store.db")).await,
-        dump::of(&whole.path().join("store.db")).await,
-    );
+    let (damaged, clean) = (dump::of_place(&dir).await, dump::of_place(&whole).await);
     let missing = clean["record"].len().abs_diff(damaged["record"].len());
     assert!(missing <= 200, "one frame cost {missing} records");
     assert!(damaged["record"].len() > 300);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_length_ends_the_file_with_its_place_and_keeps_what_came_before() {
+async fn a_bad_length_ends_the_file_with_its_place_and_keeps_what_came_before(backend: Backend) {
     let clean = Recording::small().frames();
     let at = offsets(&clean);
     let (cut, good) = (at[at.len() / 2], at.len() / 2);
     let mut damaged = clean.clone();
     damaged[cut..cut + 4].copy_from_slice(&u32::MAX.to_be_bytes());
 
-    let (dir, part) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
-    let replayed = replay(&damaged, dir.path()).await;
+    let (dir, part) = (Place::new(backend).await, Place::new(backend).await);
+    let replayed = replay(&damaged, &dir).await;
     assert_eq!(replayed.code, Some(1), "{}", replayed.log);
     assert!(
         replayed.log.contains(&format!("byte {cut}")),
@@ -107,27 +104,17 @@ async fn a_bad_length_ends_the_file_with_its_place_and_keeps_what_came_before() 
     assert_eq!(replayed.summary["events"], good);
 
     // Exactly what a file with only those frames gives.
-    assert_eq!(replay(&clean[..cut], part.path()).await.code, Some(0));
-    dump::assert_same(
-        &dump::of(&dir.path().join("store.db")).await,
-        &dump::of(&part.path().join("store.db")).await,
-    );
+    assert_eq!(replay(&clean[..cut], &part).await.code, Some(0));
+    dump::assert_same(&dump::of_place(&dir).await, &dump::of_place(&part).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn replaying_a_prefix_and_then_all_of_it_twice_changes_nothing() {
+async fn replaying_a_prefix_and_then_all_of_it_twice_changes_nothing(backend: Backend) {
     let clean = Recording::small().frames();
     let at = offsets(&clean);
-    let (once, again) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
-    assert_eq!(replay(&clean, once.path()).await.code, Some(0));
+    let (once, again) = (Place::new(backend).await, Place::new(backend).await);
+    assert_eq!(replay(&clean, &once).await.code, Some(0));
     for end in [at[at.len() / 3], clean.len(), clean.len()] {
-        assert_eq!(replay(&clean[..end], again.path()).await.code, Some(0));
+        assert_eq!(replay(&clean[..end], &again).await.code, Some(0));
     }
-    dump::assert_same(
-        &dump::of(&once.path().join("store.db")).await,
-        &dump::of(&again.path().join("store.db")).await,
-    );
+    dump::assert_same(&dump::of_place(&once).await, &dump::of_place(&again).await);
 }

@@ -4,9 +4,12 @@
 //! What is expected is computed from the world itself (`world.rs`), never from the store.
 
 mod erasing;
+mod grants;
 mod laws;
 mod letters;
 mod plugin;
 mod registering;
+mod sharing;
 mod tables;
+mod unheard;
 mod world;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use aviary_simnet::{Config, Fault, Network};
 use aviary_tests::truth::{
-    counts_are_the_truth, lists_are_the_truth, rows_are_the_truth, same, visible,
+    clean_dump_is_the_truth, counts_are_the_truth, lists_are_the_truth, same, visible,
 };
-use aviary_tests::{HostProcess, http, place};
+use aviary_tests::{Backend, HostProcess, Place, dump, http, on_both, place};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const PLUGINS: &[&str] = &["statusphere", "posts", "likes"];
 
@@ -21,11 +22,23 @@ async fn network(seed: u64) -> Network {
     Network::start(config).await.expect("a network")
 }
 
-async fn follow(network: &Network, plugins: &Path, dir: &Path, more: &[&str]) -> HostProcess {
-    let plugins = plugins.to_str().expect("utf-8");
-    let mut args = vec!["--plugins", plugins, "--store", "sqlite://store.db"];
+on_both!(
+    a_live_stream_becomes_rows_that_answer_queries,
+    a_faulty_upstream_costs_nothing_but_its_own_faults,
+    a_plugin_that_fails_holds_back_neither_cursor_nor_neighbours
+);
+
+/// A host in a folder, with its store in a place.
+async fn follow(
+    network: &Network,
+    plugins: &Path,
+    (dir, place): (&TempDir, &Place),
+    more: &[&str],
+) -> HostProcess {
+    let (plugins, store) = (plugins.to_str().expect("utf-8"), place.url());
+    let mut args = vec!["--plugins", plugins, "--store", &store];
     args.extend(more);
-    HostProcess::follow(network.urls(), &args, dir).await
+    HostProcess::follow(network.urls(), &args, dir.path()).await
 }
 
 /// Everything that `getStatuses` pages through.
@@ -53,15 +66,21 @@ async fn statuses(host: &HostProcess) -> Vec<Value> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_live_stream_becomes_rows_that_answer_queries() {
+async fn a_live_stream_becomes_rows_that_answer_queries(backend: Backend) {
+    let place = Place::new(backend).await;
     let (network, dir, plugins) = (
         network(1).await,
         tempfile::tempdir().unwrap(),
         place::plugins_dir(PLUGINS),
     );
     network.emit(300).await.unwrap();
-    let host = follow(&network, plugins.path(), dir.path(), &["--archive", "all"]).await;
+    let host = follow(
+        &network,
+        plugins.path(),
+        (&dir, &place),
+        &["--archive", "all"],
+    )
+    .await;
     let seq = network.emit(1_200).await.unwrap();
     host.caught_up(i64::try_from(seq).unwrap()).await;
     let truth = network.truth().unwrap();
@@ -90,11 +109,11 @@ async fn a_live_stream_becomes_rows_that_answer_queries() {
     counts_are_the_truth(&host, &truth).await;
     lists_are_the_truth(&host, &truth, "app.bsky.graph.follow").await;
     assert_eq!(host.stop().await, Some(0));
-    rows_are_the_truth(dir.path(), &truth).await;
+    clean_dump_is_the_truth(&dump::of_place(&place).await, &truth);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_faulty_upstream_costs_nothing_but_its_own_faults() {
+async fn a_faulty_upstream_costs_nothing_but_its_own_faults(backend: Backend) {
+    let place = Place::new(backend).await;
     let (network, dir, plugins) = (
         network(2).await,
         tempfile::tempdir().unwrap(),
@@ -114,7 +133,7 @@ async fn a_faulty_upstream_costs_nothing_but_its_own_faults() {
     for (fault, every, _) in faults {
         network.faults().every(fault, every);
     }
-    let host = follow(&network, plugins.path(), dir.path(), &[]).await;
+    let host = follow(&network, plugins.path(), (&dir, &place), &[]).await;
     let seq = network.emit(1_500).await.unwrap();
     host.caught_up(i64::try_from(seq).unwrap()).await;
     let (truth, health) = (network.truth().unwrap(), host.health().await);
@@ -128,16 +147,16 @@ async fn a_faulty_upstream_costs_nothing_but_its_own_faults() {
         }
     }
     assert_eq!(host.stop().await, Some(0));
-    rows_are_the_truth(dir.path(), &truth).await;
+    clean_dump_is_the_truth(&dump::of_place(&place).await, &truth);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_that_fails_holds_back_neither_cursor_nor_neighbours() {
+async fn a_plugin_that_fails_holds_back_neither_cursor_nor_neighbours(backend: Backend) {
+    let place = Place::new(backend).await;
     let (network, dir) = (network(3).await, tempfile::tempdir().unwrap());
     let plugins = place::plugins_dir(&["statusphere", "posts", "likes", "aviary_guest_hostile"]);
     let settings = "[plugins.hostile.settings]\nmode = \"trap\"\n";
     std::fs::write(dir.path().join("aviary.toml"), settings).unwrap();
-    let host = follow(&network, plugins.path(), dir.path(), &[]).await;
+    let host = follow(&network, plugins.path(), (&dir, &place), &[]).await;
     let seq = network.emit(1_200).await.unwrap();
     host.caught_up(i64::try_from(seq).unwrap()).await;
     let health = host.health().await;
@@ -154,5 +173,5 @@ async fn a_plugin_that_fails_holds_back_neither_cursor_nor_neighbours() {
     assert_eq!(states["statusphere"], "running");
     let truth = network.truth().unwrap();
     assert_eq!(host.stop().await, Some(0));
-    rows_are_the_truth(dir.path(), &truth).await;
+    clean_dump_is_the_truth(&dump::of_place(&place).await, &truth);
 }

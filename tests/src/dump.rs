@@ -1,4 +1,4 @@
-//! Every table of a SQLite store as sorted text, interned ids decoded, so that two stores can be compared.
+//! Every table of a store as sorted text, interned ids decoded, so that two stores can be compared.
 //!
 //! Left out, because they may differ between two runs over the same input: pos, first-seen times (also where a plugin
 //! took one for a time of its own), interned ids.
@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use aviary_manifest::{ColumnType, Manifest};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Column as _, Connection, Row, TypeInfo, ValueRef};
+
+use crate::backend::Place;
+
+mod postgres;
+mod sqlite;
 
 /// Rows by table, sorted: `record`, `account`, `dead_letter`, and `PLUGIN.TABLE` for plugins.
 pub type Dump = BTreeMap<String, Vec<String>>;
@@ -40,29 +43,31 @@ pub fn assert_same(left: &Dump, right: &Dump) {
     assert_eq!(left, right, "equal as sets, but a row stands twice");
 }
 
-/// Reads a store that nobody writes at the moment.
+/// Reads the store of a place that nobody writes at the moment.
+///
+/// # Panics
+/// When there is none.
+pub async fn of_place(place: &Place) -> Dump {
+    match place {
+        Place::Sqlite(dir) => sqlite::of(&dir.path().join("store.db")).await,
+        Place::Postgres(database) => postgres::of(database.url()).await,
+    }
+}
+
+/// Reads a Postgres store that nobody writes at the moment.
+///
+/// # Panics
+/// When there is none.
+pub async fn of_postgres(url: &str) -> Dump {
+    postgres::of(url).await
+}
+
+/// Reads a SQLite store that nobody writes at the moment.
 ///
 /// # Panics
 /// When the file is not a store.
 pub async fn of(path: &Path) -> Dump {
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    let mut db = SqliteConnection::connect_with(&options)
-        .await
-        .expect("the store's file");
-    let names = Names::load(&mut db).await;
-    let mut dump = Dump::new();
-    for (table, sql) in HOST_TABLES {
-        dump.insert((*table).to_owned(), rows(&mut db, sql, &[], &names).await);
-    }
-    let generations: Vec<(i64, String)> = sqlx::query_as("select id, manifest from generation")
-        .fetch_all(&mut db)
-        .await
-        .expect("generations");
-    for (id, manifest) in generations {
-        let manifest = Manifest::from_json(manifest.as_bytes()).expect("a stored manifest");
-        dump_generation(&mut db, id, &manifest, &names, &mut dump).await;
-    }
-    dump
+    sqlite::of(path).await
 }
 
 /// What two runs have in common whenever their repositories were fetched: without the revs of records, which are the
@@ -86,138 +91,129 @@ pub fn settled(mut dump: Dump) -> Dump {
     dump
 }
 
-const HOST_TABLES: &[(&str, &str)] = &[
-    (
-        "record",
-        "select 'at://' || d.did || '/' || c.nsid || '/' || r.rkey, r.rev, hex(r.cid), hex(r.body) from record r join did d on d.id = r.did_id join collection c on c.id = r.coll_id where r.cid is not null",
-    ),
-    (
-        "repo",
-        "select d.did, r.rev, hex(r.data), r.state from repo r join did d on d.id = r.did_id",
-    ),
-    (
-        "account",
-        "select d.did, a.active, a.status, a.handle from account a join did d on d.id = a.did_id",
-    ),
-    (
-        "hidden",
-        "select d.did from hidden h join did d on d.id = h.did_id",
-    ),
-    (
-        "dead_letter",
-        "select g.plugin, coalesce(l.subject, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey), l.reason from dead_letter l left join generation g on g.id = l.generation left join record r on r.id = l.record_id left join did d on d.id = r.did_id left join collection c on c.id = r.coll_id",
-    ),
+/// A statement over a table of the host.
+struct HostTable {
+    name: &'static str,
+    columns: &'static [&'static str],
+    from: &'static str,
+}
+
+const URI: &str = "'at://' || d.did || '/' || c.nsid || '/' || r.rkey";
+
+const HOST_TABLES: &[HostTable] = &[
+    HostTable {
+        name: "record",
+        columns: &[URI, "r.rev", "r.cid", "r.body"],
+        from: "record r join did d on d.id = r.did_id join collection c on c.id = r.coll_id where r.cid is not null",
+    },
+    HostTable {
+        name: "repo",
+        columns: &["d.did", "r.rev", "r.data", "r.state"],
+        from: "repo r join did d on d.id = r.did_id",
+    },
+    HostTable {
+        name: "account",
+        columns: &["d.did", "a.active", "a.status", "a.handle"],
+        from: "account a join did d on d.id = a.did_id",
+    },
+    HostTable {
+        name: "hidden",
+        columns: &["d.did"],
+        from: "hidden h join did d on d.id = h.did_id",
+    },
+    HostTable {
+        name: "dead_letter",
+        columns: &[
+            "g.plugin",
+            "coalesce(l.subject, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey)",
+            "l.reason",
+        ],
+        from: "dead_letter l left join generation g on g.id = l.generation left join record r on r.id = l.record_id left join did d on d.id = r.did_id left join collection c on c.id = r.coll_id",
+    },
 ];
 
+impl HostTable {
+    fn sql(&self) -> String {
+        format!("select {} from {}", self.columns.join(", "), self.from)
+    }
+}
+
+/// A table or count of a plugin: what is read of it, and the types that its cells are shown by.
+struct PluginTable {
+    /// `PLUGIN.TABLE`.
+    shown: String,
+    /// As the manifest names it.
+    name: String,
+    /// Unquoted.
+    columns: Vec<String>,
+    types: Vec<Option<ColumnType>>,
+}
+
+impl PluginTable {
+    fn columns(&self) -> String {
+        let quoted: Vec<String> = self.columns.iter().map(|c| format!("\"{c}\"")).collect();
+        quoted.join(", ")
+    }
+}
+
+fn plugin_tables(manifest: &Manifest) -> Vec<PluginTable> {
+    let mut all = Vec::new();
+    for table in &manifest.tables {
+        let mut columns = vec!["_u".to_owned()];
+        let mut types = vec![Some(ColumnType::AtUri)];
+        columns.extend(table.columns.iter().map(|c| c.name.clone()));
+        types.extend(table.columns.iter().map(|c| Some(c.ty)));
+        columns.push("_seen".to_owned());
+        types.push(Some(ColumnType::Time));
+        all.push(PluginTable {
+            shown: format!("{}.{}", manifest.name, table.name),
+            name: table.name.clone(),
+            columns,
+            types,
+        });
+    }
+    for count in &manifest.counts {
+        let table = manifest.tables.iter().find(|t| t.name == count.table);
+        let ty = |by: &String| {
+            let column = table.and_then(|t| t.columns.iter().find(|c| &c.name == by));
+            Some(column.map_or(ColumnType::Did, |c| c.ty))
+        };
+        let column = |by: &String| match by.as_str() {
+            "_did" => "_d".to_owned(),
+            by => by.to_owned(),
+        };
+        let mut columns: Vec<String> = count.by.iter().map(column).collect();
+        columns.push("n".to_owned());
+        all.push(PluginTable {
+            shown: format!("{}.{}", manifest.name, count.name),
+            name: count.name.clone(),
+            columns,
+            types: count.by.iter().map(ty).collect(),
+        });
+    }
+    all
+}
+
+/// The addresses behind ids.
 struct Names {
     dids: HashMap<i64, String>,
     uris: HashMap<i64, String>,
 }
 
-impl Names {
-    async fn load(db: &mut SqliteConnection) -> Self {
-        let dids: Vec<(i64, String)> = sqlx::query_as("select id, did from did")
-            .fetch_all(&mut *db)
-            .await
-            .expect("dids");
-        let uris: Vec<(i64, String)> = sqlx::query_as(
-            "select r.id, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey from record r join did d on d.id = r.did_id join collection c on c.id = r.coll_id",
-        )
-        .fetch_all(&mut *db)
-        .await
-        .expect("uris");
-        Self {
-            dids: dids.into_iter().collect(),
-            uris: uris.into_iter().collect(),
+const DIDS: &str = "select id, did from did";
+const URIS: &str = "select r.id, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey from record r join did d on d.id = r.did_id join collection c on c.id = r.coll_id";
+
+/// Cells as a line. A first-seen time, the last cell of a plugin's table, is left out, also where a plugin took it.
+fn line(mut cells: Vec<String>, ends_with_seen: bool) -> String {
+    if ends_with_seen {
+        let seen = cells.pop().unwrap_or_default();
+        for cell in cells.iter_mut().filter(|c| **c == seen) {
+            "(first seen)".clone_into(cell);
         }
     }
+    cells.join(" | ")
 }
 
-async fn dump_generation(
-    db: &mut SqliteConnection,
-    id: i64,
-    manifest: &Manifest,
-    names: &Names,
-    dump: &mut Dump,
-) {
-    for table in &manifest.tables {
-        let mut types = vec![Some(ColumnType::AtUri)];
-        types.extend(table.columns.iter().map(|c| Some(c.ty)));
-        types.push(Some(ColumnType::Time));
-        let columns: String = table
-            .columns
-            .iter()
-            .map(|c| format!(", \"{}\"", c.name))
-            .collect();
-        let sql = format!("select _u{columns}, _seen from \"g{id}_{}\"", table.name);
-        dump.insert(
-            format!("{}.{}", manifest.name, table.name),
-            rows(db, &sql, &types, names).await,
-        );
-    }
-    for count in &manifest.counts {
-        let table = manifest.tables.iter().find(|t| t.name == count.table);
-        let types: Vec<Option<ColumnType>> = count
-            .by
-            .iter()
-            .map(|by| {
-                let column = table.and_then(|t| t.columns.iter().find(|c| &c.name == by));
-                Some(column.map_or(ColumnType::Did, |c| c.ty))
-            })
-            .collect();
-        let by: Vec<String> = count
-            .by
-            .iter()
-            .map(|by| format!("\"{}\"", if by == "_did" { "_d" } else { by }))
-            .collect();
-        let sql = format!("select {}, n from \"g{id}_{}\"", by.join(", "), count.name);
-        dump.insert(
-            format!("{}.{}", manifest.name, count.name),
-            rows(db, &sql, &types, names).await,
-        );
-    }
-}
-
-async fn rows(
-    db: &mut SqliteConnection,
-    sql: &str,
-    types: &[Option<ColumnType>],
-    names: &Names,
-) -> Vec<String> {
-    let found = sqlx::query(AssertSqlSafe(sql.to_owned()))
-        .fetch_all(db)
-        .await
-        .unwrap_or_else(|e| panic!("{sql}: {e}"));
-    let mut lines: Vec<String> = found
-        .iter()
-        .map(|row| {
-            let mut cells: Vec<String> = (0..row.len())
-                .map(|at| cell(row, at, types.get(at).copied().flatten(), names))
-                .collect();
-            if row.columns().last().is_some_and(|c| c.name() == "_seen") {
-                let seen = cells.pop().unwrap_or_default();
-                for cell in cells.iter_mut().filter(|c| **c == seen) {
-                    "(first seen)".clone_into(cell);
-                }
-            }
-            cells.join(" | ")
-        })
-        .collect();
-    lines.sort();
-    lines
-}
-
-fn cell(row: &SqliteRow, at: usize, ty: Option<ColumnType>, names: &Names) -> String {
-    let raw = row.try_get_raw(at).expect("a cell");
-    if raw.is_null() {
-        return "null".to_owned();
-    }
-    match (ty, raw.type_info().name()) {
-        (Some(ColumnType::Did), _) => names.dids[&row.get::<i64, _>(at)].clone(),
-        (Some(ColumnType::AtUri), _) => names.uris[&row.get::<i64, _>(at)].clone(),
-        (_, "INTEGER" | "BOOLEAN") => row.get::<i64, _>(at).to_string(),
-        (_, "REAL") => row.get::<f64, _>(at).to_string(),
-        (_, "BLOB") => format!("{:02x?}", row.get::<Vec<u8>, _>(at)),
-        _ => row.get::<String, _>(at),
-    }
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

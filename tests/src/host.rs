@@ -152,21 +152,43 @@ impl HostProcess {
         );
     }
 
-    /// SIGTERM, then its exit code.
+    /// SIGSTOP: it does nothing until [`Self::resume`].
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Waits until it has ended by itself; gives its exit code.
     ///
     /// # Panics
-    /// When it does not end by itself within a minute.
-    pub async fn stop(mut self) -> Option<i32> {
-        let pid = self.pid().to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-TERM", &pid])
-            .status();
-        assert!(sent.is_ok_and(|s| s.success()), "kill -TERM {pid}");
+    /// When it does not within a minute.
+    pub async fn ended(mut self) -> Option<i32> {
         let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
         ended
             .expect("an end within a minute")
             .expect("its status")
             .code()
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.pid().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status();
+        assert!(sent.is_ok_and(|s| s.success()), "kill {signal} {pid}");
+    }
+
+    /// SIGTERM, then its exit code.
+    ///
+    /// # Panics
+    /// When it does not end by itself within a minute.
+    pub async fn stop(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.ended().await
     }
 }
 

@@ -9,12 +9,14 @@
     reason = "a case that cannot go on fails"
 )]
 
+pub mod backend;
 pub mod dump;
 pub mod fuzz;
 pub mod guests;
 pub mod host;
 pub mod http;
 pub mod place;
+pub mod proxy;
 pub mod recording;
 pub mod services;
 pub mod shared_data;
@@ -24,5 +26,6 @@ pub mod tree;
 pub mod truth;
 pub mod web;
 
+pub use backend::{Backend, Place};
 pub use host::HostProcess;
 pub use stage::Stage;

@@ -10,16 +10,20 @@ use aviary_simnet::{Config, Frame, Mix, Network, Result, Time, World};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::backend::{Backend, Place};
+use crate::dump::{self, Dump};
 use crate::host::network_environment;
 use crate::services::{self, RedisPrefix};
 use crate::{HostProcess, http, place, truth};
 
-/// A network, and the folder and plugins of a host that follows it.
+/// A network, and the folder, store and plugins of a host that follows it.
 pub struct Stage {
     /// The network.
     pub network: Network,
-    /// The host's folder.
-    pub dir: TempDir,
+    /// Where the host's store is.
+    pub place: Place,
+    store: String,
+    dir: TempDir,
     plugins: TempDir,
     redis: Option<RedisPrefix>,
 }
@@ -44,13 +48,21 @@ pub fn calm(seed: u64, accounts: usize) -> Config {
 }
 
 impl Stage {
-    /// Starts a network.
+    /// Starts a network, for a host with a file.
+    pub async fn new(config: Config) -> Self {
+        Self::on(Backend::Sqlite, config).await
+    }
+
+    /// Starts a network, for a host with a store of this backend.
     ///
     /// # Panics
     /// When it cannot be made.
-    pub async fn new(config: Config) -> Self {
+    pub async fn on(backend: Backend, config: Config) -> Self {
+        let place = Place::new(backend).await;
         Self {
             network: Network::start(config).await.expect("a network"),
+            store: place.url(),
+            place,
             dir: tempfile::tempdir().expect("a folder"),
             plugins: place::plugins_dir(&["statusphere", "posts", "likes"]),
             redis: None,
@@ -58,10 +70,10 @@ impl Stage {
     }
 
     /// The same, with the host's queue on the shared Redis.
-    pub async fn on_redis(config: Config) -> Self {
+    pub async fn on_redis(backend: Backend, config: Config) -> Self {
         Self {
             redis: Some(services::redis_prefix()),
-            ..Self::new(config).await
+            ..Self::on(backend, config).await
         }
     }
 
@@ -76,10 +88,18 @@ impl Stage {
         }
     }
 
-    /// The host's folder.
+    /// The host's folder; a file's store is in it.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        match &self.place {
+            Place::Sqlite(dir) => dir.path(),
+            Place::Postgres(_) => self.dir.path(),
+        }
+    }
+
+    /// Every table of the host's store; nobody writes it at the moment.
+    pub async fn dump(&self) -> Dump {
+        dump::of_place(&self.place).await
     }
 
     /// What every `aviary` command of this stage is told.
@@ -89,16 +109,22 @@ impl Stage {
     #[must_use]
     pub fn args(&self) -> Vec<&str> {
         let plugins = self.plugins.path().to_str().expect("utf-8");
-        vec!["--plugins", plugins, "--store", "sqlite://store.db"]
+        vec!["--plugins", plugins, "--store", &self.store]
     }
 
     /// Starts a host over this stage's folder.
     pub async fn host(&self) -> HostProcess {
+        HostProcess::with(&self.args(), &self.environment(), self.path()).await
+    }
+
+    /// The environment of this stage's hosts.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = network_environment(self.network.urls());
         if let Some(prefix) = &self.redis {
             environment.push(("AVIARY_QUEUE", prefix.queue_url()));
         }
-        HostProcess::with(&self.args(), &environment, self.path()).await
+        environment
     }
 
     /// A host that follows every account: each was heard of by a commit of its own.
@@ -106,7 +132,15 @@ impl Stage {
     /// # Panics
     /// When an act fails.
     pub async fn following(config: Config) -> (Self, HostProcess) {
-        let stage = Self::new(config).await;
+        Self::following_on(Backend::Sqlite, config).await
+    }
+
+    /// As [`Self::following`], on a store of this backend.
+    ///
+    /// # Panics
+    /// When an act fails.
+    pub async fn following_on(backend: Backend, config: Config) -> (Self, HostProcess) {
+        let stage = Self::on(backend, config).await;
         let host = stage.host().await;
         stage.network.emit(200).await.expect("events");
         stage.all_post().await;
@@ -164,7 +198,7 @@ impl Stage {
         truth::counts_are_the_truth(&host, &truth).await;
         truth::lists_are_the_truth(&host, &truth, truth::STATUS).await;
         assert_eq!(host.stop().await, Some(0));
-        truth::rows_are_the_truth(self.path(), &truth).await;
+        truth::clean_dump_is_the_truth(&self.dump().await, &truth);
     }
 
     /// How many statuses of an account each read of the host shows: `listRecords`, `getRecord`, the plugin's query.

@@ -95,7 +95,8 @@ pub async fn backfill(
     options: BackfillOptions,
     shutdown: Shutdown,
 ) -> anyhow::Result<BackfillReport> {
-    let mut parts = Parts::build(&settings).await?;
+    let parts = Parts::build(&settings, &shutdown.drain).await?;
+    let mut parts = parts.context("told to stop while another host had the store")?;
     let outside = Outside::new(&settings, &parts)?;
     let backfill = target(&options.target, &settings, &outside).await?;
     let pipeline = Pipeline::start(&mut parts, Arc::new(ChannelQueue::new()));

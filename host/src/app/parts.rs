@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{ArchiveMode, Settings, StoreUrl};
@@ -10,13 +11,20 @@ use crate::index::ConsumerStatus;
 use crate::ingest::Scope;
 use crate::plugins::registry::{Loaded, OptionsByName};
 use crate::plugins::{CompiledFolder, EngineOptions, Engines, PluginOptions, Refused, Registry};
+use crate::store::patient::Patient;
+use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{Feed, Registration, Store};
 use crate::telemetry::Counters;
 
 /// Everything that the tasks of a host share.
 pub(super) struct Parts {
+    /// For ingest and index: its reads wait out passing trouble.
     pub(super) store: Arc<dyn Store>,
+    /// For serving: its reads say at once that they cannot be answered.
+    pub(super) plain_store: Arc<dyn Store>,
+    /// Ends what still waits for the store.
+    pub(super) abandon: CancellationToken,
     pub(super) feed: Arc<Feed>,
     pub(super) registry: Arc<Registry>,
     /// Of the plugins that index, by their place in the registry; filled when they start.
@@ -27,10 +35,21 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Opens the store, loads and registers the plugins. A plugin that is refused is logged and left out.
-    pub(super) async fn build(settings: &Settings) -> anyhow::Result<Self> {
+    /// Opens the store, waits until this host may write it, loads and registers the plugins. A plugin that is refused
+    /// is logged and left out. `None`: told to stop while another host had the store.
+    pub(super) async fn build(
+        settings: &Settings,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
         let clock = Clock::system();
-        let store = open_store(settings, &clock).await?;
+        let plain_store = open_store(settings, &clock).await?;
+        if !plain_store.own(stop).await? {
+            plain_store.close().await;
+            return Ok(None);
+        }
+        let abandon = CancellationToken::new();
+        let patient = Patient::new(Arc::clone(&plain_store), abandon.clone());
+        let store: Arc<dyn Store> = Arc::new(patient);
         let (plugins, refused) = load_plugins(settings).await?;
         let registry = register(&*store, plugins, refused).await?;
         let heads = store.heads().await?;
@@ -38,15 +57,17 @@ impl Parts {
             ArchiveMode::All => Scope::all(),
             ArchiveMode::Plugins => Scope::of(registry.collections().iter().map(String::as_str)),
         };
-        Ok(Self {
+        Ok(Some(Self {
             feed: Arc::new(Feed::new(Arc::clone(&store), &heads)),
             store,
+            plain_store,
+            abandon,
             statuses: vec![None; registry.plugins.len()],
             registry: Arc::new(registry),
             counters: Arc::new(Counters::new()),
             clock,
             scope,
-        })
+        }))
     }
 }
 
@@ -60,8 +81,14 @@ async fn open_store(settings: &Settings, clock: &Clock) -> anyhow::Result<Arc<dy
             };
             Ok(Arc::new(SqliteStore::open(options).await?))
         }
-        postgres @ StoreUrl::Postgres { .. } => {
-            anyhow::bail!("this version has no store on Postgres: cannot open {postgres}")
+        StoreUrl::Postgres { url, schema } => {
+            let options = PostgresOptions {
+                url: url.clone(),
+                schema: schema.clone(),
+                partitions: settings.partitions,
+                clock: clock.clone(),
+            };
+            Ok(Arc::new(PostgresStore::open(options).await?))
         }
     }
 }

@@ -30,7 +30,7 @@ impl Pipeline {
     /// Starts one archiver, which reads the queue, and a consumer for each plugin that indexes.
     pub(super) fn start(parts: &mut Parts, queue: Arc<dyn Queue>) -> Self {
         let watch = Watch::default();
-        let (drain_consumers, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let (drain_consumers, abandon) = (CancellationToken::new(), parts.abandon.clone());
         let archiver = Archiver {
             queue: Arc::clone(&queue),
             store: Arc::clone(&parts.store),

@@ -47,7 +47,8 @@ pub async fn replay(
         .as_deref()
         .map(identities::read)
         .transpose()?;
-    let mut parts = Parts::build(&settings).await?;
+    let parts = Parts::build(&settings, &shutdown.drain).await?;
+    let mut parts = parts.context("told to stop while another host had the store")?;
     let pipeline = Pipeline::start(&mut parts, Arc::new(ChannelQueue::new()));
     let (begun, before) = (Instant::now(), Usage::now());
 

@@ -31,7 +31,9 @@ pub async fn serve(
     let listener = TcpListener::bind(settings.serve.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.serve.listen))?;
-    let mut parts = Parts::build(&settings).await?;
+    let Some(mut parts) = Parts::build(&settings, &shutdown.drain).await? else {
+        return Ok(());
+    };
     let outside = Outside::new(&settings, &parts)?;
     let queue = Arc::new(RenewedQueue::new());
     let pipeline = Pipeline::start(&mut parts, Arc::clone(&queue) as Arc<dyn Queue>);
@@ -90,16 +92,16 @@ fn serve_parts(
     upstream: Option<Upstream>,
 ) -> anyhow::Result<ServeParts> {
     Ok(ServeParts {
-        store: Arc::clone(&parts.store),
+        store: Arc::clone(&parts.plain_store),
         catalog: Arc::new(catalog(parts)?),
         methods: Arc::new(PluginMethods {
             registry: Arc::clone(&parts.registry),
-            store: Arc::clone(&parts.store),
+            store: Arc::clone(&parts.plain_store),
             clock: parts.clock.clone(),
         }),
         identities: Some(Arc::clone(&outside.identities)),
         health: health::provider(Sources {
-            store: Arc::clone(&parts.store),
+            store: Arc::clone(&parts.plain_store),
             feed: Arc::clone(&parts.feed),
             registry: Arc::clone(&parts.registry),
             statuses: parts.statuses.clone(),

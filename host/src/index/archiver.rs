@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::fault::crash;
 use crate::limits;
 use crate::queue::{Batch, Queue};
 use crate::store::{ArchiveUnit, Archived, Feed, Store, StoreError, retry};
@@ -80,15 +81,25 @@ impl Archiver {
         mut batch: Batch,
         abandon: &CancellationToken,
     ) -> Result<Archived, StoreError> {
+        crash::at(crash::ARCHIVE_BEGINS);
         let entries = Arc::new(std::mem::take(&mut batch.entries));
         let now_us = self.clock.now_us();
-        let archived = retry::until_done("archive", abandon, || {
+        let mut tries = 0;
+        let mut archived = retry::until_done("archive", abandon, || {
+            tries += 1;
             let entries = Arc::clone(&entries);
             self.store.archive(ArchiveUnit { entries, now_us })
         })
         .await?;
+        crash::at(crash::ARCHIVED);
+        if tries > 1 {
+            // A try without an answer may have been committed: then this one changed nothing, and says so.
+            (archived.redo, archived.erase) = (true, true);
+            self.tell_heads(abandon).await?;
+        }
         self.feed.push(&archived);
         self.count(&archived);
+        crash::at(crash::TRIMS);
         // Only now does the queue get its room back.
         batch.committed();
         Ok(archived)
@@ -96,19 +107,40 @@ impl Archiver {
 
     /// One step of an erasure, or of a redo when none waits.
     async fn step(&self, mut left: Left, abandon: &CancellationToken) -> Result<Left, StoreError> {
+        let mut tries = 0;
         let step = if left.erase {
-            let step = retry::until_done("erase", abandon, || self.store.erase_step()).await?;
+            let step = retry::until_done("erase", abandon, || {
+                tries += 1;
+                self.store.erase_step()
+            });
+            let step = step.await?;
             left.erase = step.more;
             step
         } else {
-            let step = retry::until_done("redo", abandon, || self.store.redo_step()).await?;
+            let step = retry::until_done("redo", abandon, || {
+                tries += 1;
+                self.store.redo_step()
+            });
+            let step = step.await?;
             left.redo = step.more;
             step
         };
         if let Some((partition, pos)) = step.moved {
             self.feed.void(partition, pos);
         }
+        if tries > 1 {
+            self.tell_heads(abandon).await?;
+        }
         Ok(left)
+    }
+
+    /// Tells readers where the store stands, whoever moved it.
+    async fn tell_heads(&self, abandon: &CancellationToken) -> Result<(), StoreError> {
+        let heads = retry::until_done("heads", abandon, || self.store.heads()).await?;
+        for (partition, head) in (0..).zip(heads.partitions) {
+            self.feed.void(partition, head.pos);
+        }
+        Ok(())
     }
 
     fn count(&self, archived: &Archived) {

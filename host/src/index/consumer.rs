@@ -13,6 +13,7 @@ use super::prepare::{Prepared, prepare};
 use super::quarantine::FailureRun;
 use super::status::{ConsumerState, ConsumerStatus};
 use crate::clock::Clock;
+use crate::fault::crash;
 use crate::limits;
 use crate::plugins::Plugin;
 use crate::store::{
@@ -173,11 +174,23 @@ impl Consumer {
         abandon: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(unit) = unit else { return Ok(()) };
+        crash::at(crash::INDEX_BEGINS);
         let unit = Arc::new(unit);
-        let Applied { rows, dead } = crate::store::retry::until_done("index", abandon, || {
+        let Applied {
+            rows,
+            dead,
+            repeated,
+        } = crate::store::retry::until_done("index", abandon, || {
             self.store.index(Arc::clone(&unit))
         })
         .await?;
+        if repeated {
+            tracing::info!(
+                plugin = self.plugin.name(),
+                "index.repeated: a unit was committed although its answer got lost; nothing is lost"
+            );
+        }
+        crash::at(crash::INDEXED);
         self.status.update(|s| {
             s.rows += rows;
             s.dead += dead;

@@ -13,6 +13,7 @@ use super::marks::Marks;
 use crate::atproto::frame::{self, Frame};
 use crate::atproto::{Did, Tid};
 use crate::entry::Source;
+use crate::fault::crash;
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::telemetry::{Counter, Counters};
@@ -110,6 +111,7 @@ impl Intake {
     /// # Errors
     /// When the queue is closed, or a lane failed. A bad frame is not an error: it is counted.
     pub async fn accept(&mut self, message: Bytes, at: u64) -> Result<Accepted, IngestError> {
+        crash::at(crash::RECEIVED);
         self.parts.counters.add(Counter::Frames, 1);
         let about = match Frame::decode(&message) {
             Ok(frame) => match about(&frame) {

@@ -35,6 +35,7 @@ use crate::atproto::frame::{AccountFrame, Frame, IdentityFrame};
 use crate::atproto::{Did, Tid};
 use crate::clock::Clock;
 use crate::entry::{AccountEvent, Desync, Entry, IdentityEvent, RejectedOp, partition_of};
+use crate::fault::crash;
 use crate::identity::Identities;
 use crate::limits;
 use crate::queue::Queue;
@@ -309,7 +310,9 @@ impl Lane {
         let partition = entry
             .did()
             .map_or(0, |did| partition_of(did, self.parts.partitions));
-        Ok(self.parts.queue.append(partition, entry).await?)
+        self.parts.queue.append(partition, entry).await?;
+        crash::at(crash::APPENDED);
+        Ok(())
     }
 }
 

@@ -33,6 +33,7 @@ use super::lanes::{Item, Lanes};
 use super::{IngestError, Scope};
 use crate::atproto::{Did, Tid};
 use crate::entry::{Entry, Resynced, partition_of};
+use crate::fault::crash;
 use crate::fault::{Class, Classify};
 use crate::identity::Identities;
 use crate::limits;
@@ -218,6 +219,7 @@ impl Shared {
         let partition = partition_of(did, self.parts.store.partitions());
         let appended = self.parts.queue.append(partition, entry).await;
         appended.map_err(|e| ResyncError::Ingest(e.into()))?;
+        crash::at(crash::SNAPSHOT_ENDS);
         self.parts
             .lanes
             .send(did, Item::Resynced { rev, data })

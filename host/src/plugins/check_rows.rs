@@ -1,6 +1,6 @@
 //! The value check before SQL, the same for every backend: what it lets through no database refuses for its values.
 
-use aviary_manifest::{Manifest, Table};
+use aviary_manifest::{ColumnType, Manifest, Table};
 
 use super::convert;
 use super::values::RawPut;
@@ -58,6 +58,7 @@ fn row(manifest: &Manifest, put: RawPut) -> Result<Put, String> {
         ));
     }
     let mut row = Vec::with_capacity(put.row.len());
+    let mut sizes_bytes = Vec::with_capacity(put.row.len());
     for (column, raw) in table.columns.iter().zip(put.row) {
         let says = |what: String| format!("{}.{}: {what}", table.name, column.name);
         let size_bytes = raw.size_bytes();
@@ -71,8 +72,14 @@ fn row(manifest: &Manifest, put: RawPut) -> Result<Put, String> {
                 limits::KEY_BYTES_MAX
             )));
         }
+        sizes_bytes.push(match column.ty {
+            // An id stands for them.
+            ColumnType::Did | ColumnType::AtUri => size_of::<i64>(),
+            _ => size_bytes,
+        });
         row.push(value);
     }
+    fits_indexes(manifest, table, &sizes_bytes)?;
     Ok(Put {
         table: put.table,
         row,
@@ -87,6 +94,33 @@ fn is_keyed(manifest: &Manifest, table: &Table, column: &str) -> bool {
             .counts
             .iter()
             .any(|c| c.table == table.name && c.by.iter().any(|b| b == column))
+}
+
+/// That no index has to take more of one row than a page's share of a B-tree.
+fn fits_indexes(manifest: &Manifest, table: &Table, sizes_bytes: &[usize]) -> Result<(), String> {
+    let size_of_column = |name: &str| {
+        let at = table.columns.iter().position(|c| c.name == name);
+        // The host's own columns are numbers.
+        at.map_or(size_of::<i64>(), |at| {
+            sizes_bytes.get(at).copied().unwrap_or(0)
+        })
+    };
+    let key = table.key.iter().map(|name| size_of_column(name)).sum();
+    let indexes = table
+        .indexes
+        .iter()
+        .map(|terms| terms.iter().map(|t| size_of_column(&t.column)).sum());
+    let counts = manifest.counts.iter().filter(|c| c.table == table.name);
+    let counts = counts.map(|c| c.by.iter().map(|name| size_of_column(name)).sum());
+    let largest: usize = indexes.chain(counts).fold(key, usize::max);
+    if largest > limits::INDEX_ENTRY_BYTES_MAX {
+        return Err(format!(
+            "{}: expected at most {} bytes in all columns of one key, index or count, got {largest}",
+            table.name,
+            limits::INDEX_ENTRY_BYTES_MAX
+        ));
+    }
+    Ok(())
 }
 
 /// Two rows of one record with one key would overwrite each other in an order that nobody declared.

@@ -1,5 +1,7 @@
 //! What can go wrong in a store, with what to do about it.
 
+use sqlx::postgres::PgDatabaseError;
+
 use crate::fault::{Class, Classify};
 
 /// An error of any backend.
@@ -21,6 +23,11 @@ pub enum StoreError {
         /// What the store holds.
         found: i64,
     },
+    /// Another host writes this database now, or this one never took it.
+    #[error(
+        "another host has taken this database over: this one was away for too long; start it again and it stands by"
+    )]
+    Fenced,
     /// A plugin's SQL, tables or parameters are not acceptable.
     #[error("{0}")]
     Refused(String),
@@ -50,6 +57,15 @@ pub enum StoreError {
     Closed,
 }
 
+/// What was checked on its way in does not parse on its way out.
+pub(in crate::store) fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("a stored value: {error}"))
+}
+
+/// Classes of Postgres' SQLSTATE that are about the machine or the moment, not the statement: connection, transaction
+/// (deadlock, serialization), resources, operator, system; and a lock that was not to be had.
+const PASSING_STATES: [&str; 6] = ["08", "40", "53", "57", "58", "55"];
+
 // SQLite's primary result codes; an extended code's low byte is its primary one.
 const CORRUPT: u32 = 11;
 const NOT_A_DATABASE: u32 = 26;
@@ -61,6 +77,14 @@ impl From<sqlx::Error> for StoreError {
     /// that should not be.
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            sqlx::Error::Database(e) if e.try_downcast_ref::<PgDatabaseError>().is_some() => {
+                let state = e.code().unwrap_or_default();
+                if PASSING_STATES.iter().any(|class| state.starts_with(class)) {
+                    Self::Unavailable(error.to_string())
+                } else {
+                    Self::Corrupt(format!("a statement of the host failed: {error}"))
+                }
+            }
             sqlx::Error::Database(e) => {
                 let code = e.code().and_then(|c| c.parse::<u32>().ok());
                 match code.map(|c| c & 0xff) {
@@ -82,7 +106,7 @@ impl Classify for StoreError {
     fn class(&self) -> Class {
         match self {
             Self::Unavailable(_) => Class::Retry,
-            Self::PositionMoved { .. } | Self::Corrupt(_) => Class::Fatal,
+            Self::PositionMoved { .. } | Self::Fenced | Self::Corrupt(_) => Class::Fatal,
             Self::Refused(_)
             | Self::ReadTimeout { .. }
             | Self::TooManyRows { .. }

@@ -27,6 +27,9 @@ mod tests;
 
 use aviary_manifest::{Column, ColumnType, Read};
 
+use crate::limits;
+
+pub use dialect::Dialect;
 pub(crate) use dialect::after_prefix;
 
 /// The relations one generation's reads may name.
@@ -41,6 +44,8 @@ pub struct GateSchema {
 pub struct Relation {
     /// What the author writes: `status`, or `bsky.like` for a granted one.
     pub name: String,
+    /// The schema that it is in, unquoted; `None`: where names without a schema are looked for.
+    pub schema: Option<String>,
     /// The view or table in the database, unquoted.
     pub physical: String,
     /// Its columns.
@@ -65,7 +70,7 @@ pub struct RelationColumn {
 pub struct CompiledRead {
     /// Its name.
     pub name: String,
-    /// SQL of the backend, `?1` … numbered as [`CompiledRead::params`].
+    /// SQL of the database, its parameters (`?1`, `$1`) numbered as [`CompiledRead::params`].
     pub sql: String,
     /// What to bind, in order.
     pub params: Vec<BindParam>,
@@ -106,6 +111,8 @@ pub struct Bounded {
 pub struct BindParam {
     /// Index into the read's declared parameters.
     pub param: usize,
+    /// The declared type of the parameter, or of its items.
+    pub ty: ColumnType,
     /// How it is bound.
     pub form: BindForm,
 }
@@ -117,11 +124,12 @@ pub enum BindForm {
     Value,
     /// As the interned id of a `did` or `at-uri`; -1 when the host has never seen it.
     Id,
-    /// A list as one JSON array of values.
+    /// A list of values, as one parameter: a JSON array in SQLite, an array in Postgres.
     ValueList,
-    /// A list as one JSON array of interned ids.
+    /// A list of interned ids, likewise.
     IdList,
-    /// A bound above every text that begins with its value: for `starts_with`.
+    /// A bound above every text that begins with its value, for `starts_with`. When there is none: bytes, which SQLite
+    /// puts above all text, and NULL in Postgres.
     PrefixEnd,
 }
 
@@ -135,27 +143,36 @@ pub struct GateError {
     pub message: String,
 }
 
-/// Checks and rewrites one read.
+/// Checks one read and rewrites it for a database.
 ///
 /// # Errors
-/// When the SQL does not parse, writes, names what it may not, or does not give what it declares.
-pub fn compile(read: &Read, schema: &GateSchema) -> Result<CompiledRead, GateError> {
-    checked(read, schema).map_err(|message| GateError {
+/// When the SQL does not parse, writes, names what it may not, or does not give what it declares. The same SQL is
+/// refused for the same reason whatever the database.
+pub fn compile(
+    read: &Read,
+    schema: &GateSchema,
+    dialect: Dialect,
+) -> Result<CompiledRead, GateError> {
+    checked(read, schema, dialect).map_err(|message| GateError {
         read: read.name.clone(),
         message,
     })
 }
 
-fn checked(read: &Read, schema: &GateSchema) -> types::Checked<CompiledRead> {
+fn checked(read: &Read, schema: &GateSchema, dialect: Dialect) -> types::Checked<CompiledRead> {
     let query = parse::parse(&read.sql)?;
-    let mut compiler = compiler::Compiler::new(schema, &read.params);
-    let rows = compiler.query(&query, &select::Want::Text)?;
+    let mut compiler = compiler::Compiler::new(dialect, schema, &read.params);
+    let mut rows = compiler.query(&query, &select::Want::Text)?;
     returns::check(&rows.columns, &read.returns)?;
     if let Some(unused) = compiler.used.iter().position(|used| !used) {
         return Err(format!(
             "the parameter ${} is declared and not used",
             unused + 1
         ));
+    }
+    if dialect == Dialect::Postgres && !select::is_cut(&query) {
+        // A server sends all rows, wanted or not; SQLite computes them one by one. One more than allowed tells.
+        rows.sql += &format!(" limit {}", limits::READ_ROWS_MAX + 1);
     }
     Ok(CompiledRead {
         name: read.name.clone(),

@@ -7,6 +7,7 @@ use aviary_manifest::Manifest;
 use super::feed::{Change, Pos};
 use crate::atproto::{AtUri, Did};
 use crate::entry::Partition;
+use crate::limits;
 
 /// A generation's number; 0 is the host itself.
 pub type GenerationId = i64;
@@ -150,6 +151,8 @@ pub struct Applied {
     pub rows: u64,
     /// Dead letters written, those that SQL caused included.
     pub dead: u64,
+    /// Nothing was written: the unit was committed before, and the answer did not reach the one who waits.
+    pub repeated: bool,
 }
 
 /// A change that a plugin could not use. The body is not kept: the record is in the archive.
@@ -167,4 +170,20 @@ pub struct DeadLetter {
     pub detail: String,
     /// When, microseconds since 1970.
     pub at_us: i64,
+}
+
+/// Text from outside without a NUL, which is no text to Postgres.
+pub(in crate::store) fn without_nul(text: String) -> String {
+    if text.contains('\0') {
+        return text.replace('\0', "\u{fffd}");
+    }
+    text
+}
+
+/// A dead letter's detail within its bound, and without a NUL.
+pub(in crate::store) fn cut_detail(detail: String) -> String {
+    let mut detail = without_nul(detail);
+    let end = detail.floor_char_boundary(limits::DEAD_DETAIL_BYTES_MAX);
+    detail.truncate(end);
+    detail
 }

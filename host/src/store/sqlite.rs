@@ -8,13 +8,12 @@ mod archive;
 mod backfill;
 mod bulk;
 mod connection;
-mod counts;
 mod dead;
 mod epoch;
-mod erase;
 mod feed;
 mod generation;
 mod intern;
+mod judge;
 mod memory;
 mod migrate;
 mod owner;
@@ -24,12 +23,12 @@ mod plan;
 mod planned;
 mod read;
 mod records;
-mod redo;
 mod repos;
 mod rows;
 mod schema;
 mod snapshot;
 mod standing;
+mod steps;
 mod trim;
 mod writer;
 
@@ -42,14 +41,17 @@ use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Sqlite, SqlitePool};
 
+pub(in crate::store) use self::judge::judge;
+#[cfg(test)]
+pub(in crate::store) use self::read::fixture;
 use self::read::{Reads, SqliteReadSession};
-use self::standing::Standing;
 use self::writer::{Unit, Writer, WriterOptions};
 use super::Store;
 use super::archive::{
     AccountRow, ArchiveUnit, Archived, ArchivedRecord, BackfillJob, BrokenRepo, Heads, RecordRow,
     RedoStep, RepoCounts, RepoPage, RepoState,
 };
+use super::archiving::standing::Standing;
 use super::error::StoreError;
 use super::feed::{FeedBatch, FeedLimit, Pos, Wants};
 use super::read::ReadSession;
@@ -133,7 +135,7 @@ impl SqliteStore {
     async fn standing(&self) -> Result<Standing, StoreError> {
         let mut c = self.reader().await?;
         let mut snapshot = c.begin().await?;
-        Ok(Standing::load(&mut snapshot, self.partitions).await?)
+        Ok(standing::load(&mut snapshot, self.partitions).await?)
     }
 }
 

@@ -49,6 +49,7 @@ async fn a6_a_cursor_from_the_future_is_never_reset() {
     let address = stage.network.urls().relay.replace("ws://", "");
     let cursor = host.health().await["cursor"].clone();
     assert_eq!(host.stop().await, Some(0));
+    let dir = stage.path().to_owned();
     stage.network.stop().await;
     let config = Config {
         listen: address.parse().unwrap(),
@@ -67,7 +68,7 @@ async fn a6_a_cursor_from_the_future_is_never_reset() {
             "--store",
             "sqlite://store.db",
         ],
-        stage.dir.path(),
+        &dir,
     )
     .await;
     until("it tries again", Duration::from_secs(60), async || {

@@ -103,14 +103,14 @@ pub(super) fn uri(who: u64, coll: u64, rkey: &str) -> AtUri {
     }
 }
 
-pub(super) async fn state(store: &impl Store, who: u64) -> Option<RepoState> {
+pub(super) async fn state(store: &dyn Store, who: u64) -> Option<RepoState> {
     let mut states = store.repo_states(&[did(who)]).await.unwrap();
     assert_eq!(states.len(), 1);
     states.remove(0)
 }
 
 /// A repository's rev as its number, and its status.
-pub(super) async fn stands(store: &impl Store, who: u64) -> (Option<u64>, RepoStatus) {
+pub(super) async fn stands(store: &dyn Store, who: u64) -> (Option<u64>, RepoStatus) {
     let state = state(store, who).await.expect("a followed repository");
     let rev = state
         .rev
@@ -118,7 +118,7 @@ pub(super) async fn stands(store: &impl Store, who: u64) -> (Option<u64>, RepoSt
     (rev, state.status)
 }
 
-pub(super) async fn broken(store: &impl Store, who: u64) -> Option<BrokenRepo> {
+pub(super) async fn broken(store: &dyn Store, who: u64) -> Option<BrokenRepo> {
     let page = store.broken_repos(0, 1_000).await.unwrap();
     page.into_iter()
         .map(|(_, repo)| repo)
@@ -126,7 +126,7 @@ pub(super) async fn broken(store: &impl Store, who: u64) -> Option<BrokenRepo> {
 }
 
 /// All live records of an account in a collection.
-pub(super) async fn held(store: &impl Store, who: u64, coll: u64) -> Vec<ArchivedRecord> {
+pub(super) async fn held(store: &dyn Store, who: u64, coll: u64) -> Vec<ArchivedRecord> {
     store
         .archived_records(&did(who), &collection(coll), None, 10_000)
         .await
@@ -134,7 +134,7 @@ pub(super) async fn held(store: &impl Store, who: u64, coll: u64) -> Vec<Archive
 }
 
 /// Their keys.
-pub(super) async fn keys(store: &impl Store, who: u64, coll: u64) -> Vec<String> {
+pub(super) async fn keys(store: &dyn Store, who: u64, coll: u64) -> Vec<String> {
     let held = held(store, who, coll).await;
     held.iter().map(|r| r.rkey.to_string()).collect()
 }

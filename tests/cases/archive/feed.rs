@@ -6,9 +6,8 @@ use std::sync::Arc;
 use aviary::atproto::{AtUri, Cid};
 use aviary::entry::Partition;
 use aviary::limits;
-use aviary::store::sqlite::SqliteStore;
 use aviary::store::{ChangeState, Feed, FeedLimit, Pos, Store, Wants};
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 
 use super::world::{ACCOUNTS, Random, World, archive, collection, commit, put};
 
@@ -56,7 +55,7 @@ async fn follow(
     }
 }
 
-async fn redo(store: &SqliteStore, feed: &Feed) {
+async fn redo(store: &dyn Store, feed: &Feed) {
     let step = store.redo_step().await.unwrap();
     if let Some((partition, pos)) = step.moved {
         feed.void(partition, pos);
@@ -64,10 +63,10 @@ async fn redo(store: &SqliteStore, feed: &Feed) {
 }
 
 /// Runs a world into a store and a feed, with redo steps between; returns both.
-async fn run(dir: &TempDir, partitions: u16, world: &World, seed: u64) -> (Arc<SqliteStore>, Feed) {
-    let store = Arc::new(super::open(dir, partitions).await);
+async fn run(place: &Place, partitions: u16, world: &World, seed: u64) -> (Arc<dyn Store>, Feed) {
+    let store = place.open(partitions).await;
     let heads = store.heads().await.unwrap();
-    let feed = Feed::new(Arc::clone(&store) as Arc<dyn Store>, &heads);
+    let feed = Feed::new(Arc::clone(&store), &heads);
     let mut random = Random(seed);
     let mut left = &world.entries[..];
     while !left.is_empty() {
@@ -83,7 +82,7 @@ async fn run(dir: &TempDir, partitions: u16, world: &World, seed: u64) -> (Arc<S
             _ => feed.push(&archived),
         }
         if random.below(4) == 0 {
-            redo(&store, &feed).await;
+            redo(&*store, &feed).await;
         }
         left = &left[n..];
     }
@@ -93,15 +92,19 @@ async fn run(dir: &TempDir, partitions: u16, world: &World, seed: u64) -> (Arc<S
     (store, feed)
 }
 
-#[tokio::test]
-async fn memory_and_store_say_the_same() {
+aviary_tests::on_both!(
+    memory_and_store_say_the_same,
+    the_ring_answers_without_the_store_and_stays_within_its_bytes
+);
+
+async fn memory_and_store_say_the_same(backend: Backend) {
     for (partitions, seed) in [(1, 1), (4, 2), (4, 3)] {
-        let dir = TempDir::new().unwrap();
+        let place = Place::new(backend).await;
         // Bodies so large that the ring lets the older half go.
         let world = World::new(seed, 700, 12_000);
-        let (store, feed) = run(&dir, partitions, &world, seed).await;
+        let (store, feed) = run(&place, partitions, &world, seed).await;
         let heads = store.heads().await.unwrap();
-        let plain = Feed::new(Arc::clone(&store) as Arc<dyn Store>, &heads);
+        let plain = Feed::new(Arc::clone(&store), &heads);
         let mut random = Random(seed);
         let only = collection(1);
         for partition in 0..partitions {
@@ -124,13 +127,12 @@ async fn memory_and_store_say_the_same() {
     }
 }
 
-#[tokio::test]
-async fn the_ring_answers_without_the_store_and_stays_within_its_bytes() {
-    let dir = TempDir::new().unwrap();
+async fn the_ring_answers_without_the_store_and_stays_within_its_bytes(backend: Backend) {
+    let place = Place::new(backend).await;
     let world = World::new(5, 700, 12_000);
-    let store = Arc::new(super::open(&dir, 1).await);
+    let store = place.open(1).await;
     let heads = store.heads().await.unwrap();
-    let feed = Feed::new(Arc::clone(&store) as Arc<dyn Store>, &heads);
+    let feed = Feed::new(Arc::clone(&store), &heads);
     let mut changed = feed.changed();
     let mut bytes = 0;
     for batch in world.entries.chunks(10) {

@@ -4,24 +4,27 @@ use std::collections::BTreeSet;
 
 use aviary::atproto::AtUri;
 use aviary::entry::{Partition, partition_of};
-use aviary::store::sqlite::SqliteStore;
 use aviary::store::{ChangeState, Pos, Store};
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 
+use super::at_most;
 use super::world::{account, archive, collection, commit, delete, did, put};
-use super::{at_most, open, sql};
 
-#[tokio::test]
-async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
-    let dir = TempDir::new().unwrap();
-    let store = open(&dir, 1).await;
+aviary_tests::on_both!(
+    deletes_leave_tombstones_that_go_when_everyone_has_passed_them,
+    a_status_change_hides_an_account_and_redoes_its_records
+);
+
+async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open(1).await;
     let kind = collection(0);
     let wanted = |n: &str| n == kind.as_str();
-    archive(&store, [commit(1, 1, vec![put(0, "a", 1, 256)])], 10)
+    archive(&*store, [commit(1, 1, vec![put(0, "a", 1, 256)])], 10)
         .await
         .unwrap();
     archive(
-        &store,
+        &*store,
         [commit(1, 2, vec![delete(0, "a"), delete(0, "never")])],
         20,
     )
@@ -35,7 +38,7 @@ async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
     assert!(matches!(feed.changes[0].state, ChangeState::Deleted));
 
     archive(
-        &store,
+        &*store,
         [commit(1, 3, vec![put(0, "a", 2, 256), put(0, "b", 3, 256)])],
         30,
     )
@@ -52,23 +55,18 @@ async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
             .all(|c| matches!(c.state, ChangeState::Live { .. }))
     );
 
-    archive(&store, [commit(1, 4, vec![delete(0, "a")])], 40)
+    archive(&*store, [commit(1, 4, vec![delete(0, "a")])], 40)
         .await
         .unwrap();
-    let mut c = sql(dir.path()).await;
-    sqlx::raw_sql("insert into position values (1, 0, 3), (2, 0, 9)")
-        .execute(&mut c)
-        .await
-        .unwrap();
+    place
+        .execute("insert into position values (1, 0, 3), (2, 0, 9)")
+        .await;
     assert_eq!(
         store.trim_tombstones(41).await.unwrap(),
         0,
         "generation 1 is not there yet"
     );
-    sqlx::raw_sql("update position set pos = 4")
-        .execute(&mut c)
-        .await
-        .unwrap();
+    place.execute("update position set pos = 4").await;
     assert_eq!(store.trim_tombstones(40).await.unwrap(), 0, "too young");
     assert_eq!(store.trim_tombstones(41).await.unwrap(), 1);
     let feed = store
@@ -76,7 +74,7 @@ async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
         .await
         .unwrap();
     assert_eq!((feed.changes.len(), feed.through), (1, 4));
-    archive(&store, [commit(1, 5, vec![put(0, "a", 5, 256)])], 50)
+    archive(&*store, [commit(1, 5, vec![put(0, "a", 5, 256)])], 50)
         .await
         .unwrap();
     let feed = store
@@ -88,7 +86,7 @@ async fn deletes_leave_tombstones_that_go_when_everyone_has_passed_them() {
 
 /// Record keys of account 1 that the feed shows after `at`, and where it ends.
 async fn seen_after(
-    store: &SqliteStore,
+    store: &dyn Store,
     partition: Partition,
     mut at: Pos,
 ) -> (BTreeSet<String>, Pos) {
@@ -112,19 +110,18 @@ async fn seen_after(
     }
 }
 
-#[tokio::test]
-async fn a_status_change_hides_an_account_and_redoes_its_records() {
+async fn a_status_change_hides_an_account_and_redoes_its_records(backend: Backend) {
     const RECORDS: usize = 600;
-    let dir = TempDir::new().unwrap();
-    let store = open(&dir, 4).await;
+    let place = Place::new(backend).await;
+    let store = place.open(4).await;
     let ops = |from: usize| {
         (from..from + 200)
             .map(|i| put(0, &format!("r{i}"), i as u64, 256))
             .collect()
     };
     let entries = [0, 200, 400].map(|from| commit(1, 1 + from as u64, ops(from)));
-    archive(&store, entries, 1).await.unwrap();
-    archive(&store, [commit(2, 900, vec![put(0, "other", 1, 256)])], 1)
+    archive(&*store, entries, 1).await.unwrap();
+    archive(&*store, [commit(2, 900, vec![put(0, "other", 1, 256)])], 1)
         .await
         .unwrap();
     let partition = partition_of(&did(1), 4);
@@ -132,7 +129,7 @@ async fn a_status_change_hides_an_account_and_redoes_its_records() {
     assert!(store.get_record(&uri).await.unwrap().is_some());
 
     assert!(
-        archive(&store, [account(1, 10, false)], 2)
+        archive(&*store, [account(1, 10, false)], 2)
             .await
             .unwrap()
             .redo
@@ -144,7 +141,7 @@ async fn a_status_change_hides_an_account_and_redoes_its_records() {
         .unwrap();
     assert!(list.is_none());
     assert!(
-        !archive(&store, [account(1, 9, true)], 3)
+        !archive(&*store, [account(1, 9, true)], 3)
             .await
             .unwrap()
             .redo,
@@ -156,7 +153,7 @@ async fn a_status_change_hides_an_account_and_redoes_its_records() {
     assert_eq!((step.more, step.moved), (true, Some((partition, head + 1))));
     // It turns again before the redo is through: all of it has to pass once more.
     assert!(
-        archive(&store, [account(1, 11, true)], 4)
+        archive(&*store, [account(1, 11, true)], 4)
             .await
             .unwrap()
             .redo
@@ -164,7 +161,7 @@ async fn a_status_change_hides_an_account_and_redoes_its_records() {
     let middle = store.heads().await.unwrap().partitions[usize::from(partition)].pos;
     assert_eq!(middle, head + 1);
     while store.redo_step().await.unwrap().more {}
-    let (seen, at) = seen_after(&store, partition, middle).await;
+    let (seen, at) = seen_after(&*store, partition, middle).await;
     assert_eq!(seen.len(), RECORDS);
     assert!(at > middle + 1, "several steps");
     assert!(store.get_record(&uri).await.unwrap().is_some());

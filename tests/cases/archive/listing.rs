@@ -1,18 +1,17 @@
 //! Reading repositories page by page.
 
-use aviary::store::Store;
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 
-use super::open;
 use super::world::{archive, collection, commit, did, put};
 
-#[tokio::test]
-async fn repositories_list_by_record_key_both_ways() {
-    let dir = TempDir::new().unwrap();
-    let store = open(&dir, 1).await;
+aviary_tests::on_both!(repositories_list_by_record_key_both_ways);
+
+async fn repositories_list_by_record_key_both_ways(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open(1).await;
     let keys = ["3a", "3b", "A", "self", "~x", "_y"];
     let ops = keys.iter().map(|k| put(0, k, 1, 256)).collect();
-    archive(&store, [commit(1, 1, ops)], 1).await.unwrap();
+    archive(&*store, [commit(1, 1, ops)], 1).await.unwrap();
     let mut sorted: Vec<String> = keys.iter().map(|k| (*k).to_owned()).collect();
     sorted.sort();
     for reverse in [true, false] {

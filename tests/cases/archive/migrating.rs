@@ -1,13 +1,13 @@
 //! A database of an earlier version goes on where it was.
 
-use aviary::store::{RepoStatus, Store};
+use aviary::store::RepoStatus;
+use aviary_tests::backend::Place;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
 use super::entries::{broken, chunk, held, resynced, stands};
 use super::world::{archive, body, collection, commit, did, put, tid};
-use super::{number, open, sql};
 
 const FIRST: &str = include_str!("../../../migrations/sqlite/0001_spine.sql");
 const SECOND: &str = include_str!("../../../migrations/sqlite/0002_host_views.sql");
@@ -15,7 +15,7 @@ const SECOND: &str = include_str!("../../../migrations/sqlite/0002_host_views.sq
 /// Two repositories, one of them broken; a record, a tombstone, an address, a dead letter.
 async fn old_database(dir: &TempDir) {
     let options = SqliteConnectOptions::new()
-        .filename(dir.path().join("a.db"))
+        .filename(dir.path().join("store.db"))
         .create_if_missing(true);
     let mut c = SqliteConnection::connect_with(&options).await.unwrap();
     for script in [FIRST, SECOND, "pragma user_version = 2"] {
@@ -71,46 +71,43 @@ async fn old_database(dir: &TempDir) {
 async fn a_database_of_the_first_version_goes_on() {
     let dir = TempDir::new().unwrap();
     old_database(&dir).await;
-    let store = open(&dir, 1).await;
-    assert_eq!(stands(&store, 1).await, (Some(5), RepoStatus::Synchronized));
+    let place = Place::Sqlite(dir);
+    let store = place.open(1).await;
     assert_eq!(
-        stands(&store, 2).await,
+        stands(&*store, 1).await,
+        (Some(5), RepoStatus::Synchronized)
+    );
+    assert_eq!(
+        stands(&*store, 2).await,
         (Some(6), RepoStatus::Desynchronized)
     );
-    let repo = broken(&store, 2).await.unwrap();
+    let repo = broken(&*store, 2).await.unwrap();
     assert_eq!((repo.reason.as_str(), repo.since_us), ("an old hole", 77));
-    let records = held(&store, 1, 0).await;
+    let records = held(&*store, 1, 0).await;
     assert_eq!((records.len(), records[0].trust), (1, 1));
     assert_eq!(store.dead_letters(0, 9).await.unwrap()[0].detail, "old");
 
     // The tombstone counts as hashed, and what was known is known.
     let stale = chunk(1, 4, vec![put(0, "gone", 2, 256), put(0, "named", 3, 256)]);
     let known = commit(1, 5, vec![put(0, "b", 4, 256)]);
-    let archived = archive(&store, [stale, known], 9).await.unwrap();
+    let archived = archive(&*store, [stale, known], 9).await.unwrap();
     assert_eq!((archived.ops, archived.replayed), (1, 1));
     archive(
-        &store,
+        &*store,
         [resynced(2, 6), commit(1, 6, vec![put(0, "gone", 5, 256)])],
         10,
     )
     .await
     .unwrap();
-    assert_eq!(stands(&store, 2).await.1, RepoStatus::Synchronized);
-    let keys: Vec<String> = held(&store, 1, 0)
+    assert_eq!(stands(&*store, 2).await.1, RepoStatus::Synchronized);
+    let keys: Vec<String> = held(&*store, 1, 0)
         .await
         .iter()
         .map(|r| r.rkey.to_string())
         .collect();
     assert_eq!(keys, ["a", "gone", "named"]);
     store.close().await;
-    let mut c = sql(dir.path()).await;
-    assert_eq!(
-        number(&mut c, "select count(*) from record where trust is null").await,
-        0
-    );
-    let check: String = sqlx::query_scalar("pragma integrity_check")
-        .fetch_one(&mut c)
-        .await
-        .unwrap();
-    assert_eq!(check, "ok");
+    let without = "select count(*) from record where trust is null";
+    assert_eq!(place.number(without).await, 0);
+    assert_eq!(place.texts("pragma integrity_check").await, ["ok"]);
 }

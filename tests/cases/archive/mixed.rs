@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use aviary::clock::Clock;
-use aviary::entry::{BackfillMark, Entry, IdentityEvent, Source, partition_of};
+use aviary::entry::{BackfillMark, Entry, IdentityEvent, RejectedOp, Source, partition_of};
 use aviary::index::Archiver;
 use aviary::queue::{ChannelQueue, Queue};
 use aviary::store::{Feed, RepoStatus, Store};
 use aviary::telemetry::{Counter, Counters};
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 use tokio_util::sync::CancellationToken;
 
+use super::dump;
 use super::entries::{
     chunk, deleted, erase, follow, hole, keys, resynced, resyncing, stands, told,
 };
 use super::world::{account, archive, commit, delete, did, put, source};
-use super::{dump, open};
 
 fn mark(source: Source, seq: i64) -> Entry {
     Entry::Mark { source, seq }
@@ -71,53 +71,103 @@ fn everything() -> Vec<Entry> {
     ]
 }
 
-async fn settle(store: &impl Store) {
+async fn settle(store: &dyn Store) {
     while store.erase_step().await.unwrap().more {}
     while store.redo_step().await.unwrap().more {}
 }
 
-#[tokio::test]
-async fn any_beginning_or_end_again_leaves_every_table_equal() {
+aviary_tests::on_both!(
+    any_beginning_or_end_again_leaves_every_table_equal,
+    the_archiver_erases_what_is_confirmed,
+    a_nul_in_what_others_say_stops_nobody
+);
+
+async fn any_beginning_or_end_again_leaves_every_table_equal(backend: Backend) {
     let all = everything();
     for (partitions, batch) in [(1, 1), (4, 1), (1, 100), (4, 100)] {
-        let dir = TempDir::new().unwrap();
-        let store = open(&dir, partitions).await;
+        let place = Place::new(backend).await;
+        let store = place.open(partitions).await;
         for batch in all.chunks(batch) {
-            archive(&store, batch.iter().cloned(), 1).await.unwrap();
-            settle(&store).await;
+            archive(&*store, batch.iter().cloned(), 1).await.unwrap();
+            settle(&*store).await;
         }
-        assert_eq!(keys(&store, 1, 0).await, ["a", "d"]);
-        assert_eq!(keys(&store, 4, 1).await, ["e"]);
-        assert_eq!(keys(&store, 7, 0).await, ["q"]);
-        assert!(keys(&store, 2, 0).await.is_empty() && keys(&store, 6, 0).await.is_empty());
-        assert_eq!(stands(&store, 7).await, (Some(5), RepoStatus::Synchronized));
+        assert_eq!(keys(&*store, 1, 0).await, ["a", "d"]);
+        assert_eq!(keys(&*store, 4, 1).await, ["e"]);
+        assert_eq!(keys(&*store, 7, 0).await, ["q"]);
+        assert!(keys(&*store, 2, 0).await.is_empty() && keys(&*store, 6, 0).await.is_empty());
+        assert_eq!(
+            stands(&*store, 7).await,
+            (Some(5), RepoStatus::Synchronized)
+        );
 
-        let before = dump(dir.path()).await;
+        let before = dump(&place).await;
         for end in 1..=all.len() {
-            let again = archive(&store, all[..end].iter().cloned(), 2)
+            let again = archive(&*store, all[..end].iter().cloned(), 2)
                 .await
                 .unwrap();
             assert!(!again.erase && !again.redo && again.heads.is_empty());
-            assert_eq!(dump(dir.path()).await, before, "up to {end}");
+            assert_eq!(dump(&place).await, before, "up to {end}");
         }
         for from in 0..all.len() {
-            archive(&store, all[from..].iter().cloned(), 3)
+            archive(&*store, all[from..].iter().cloned(), 3)
                 .await
                 .unwrap();
-            settle(&store).await;
-            assert_eq!(dump(dir.path()).await, before, "from {from}");
+            settle(&*store).await;
+            assert_eq!(dump(&place).await, before, "from {from}");
         }
     }
 }
 
-#[tokio::test]
-async fn the_archiver_erases_what_is_confirmed() {
-    let dir = TempDir::new().unwrap();
-    let store = Arc::new(open(&dir, 4).await);
+async fn a_nul_in_what_others_say_stops_nobody(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open(1).await;
+    let mut entries = vec![commit(1, 1, vec![put(0, "a", 1, 256)])];
+    let Entry::Commit(mut bad) = commit(1, 2, Vec::new()) else {
+        unreachable!()
+    };
+    bad.rejected.push(RejectedOp {
+        path: "x.y.z/a\0b".into(),
+        reason: "a\0reason".into(),
+    });
+    entries.push(Entry::Commit(bad));
+    let Entry::Desync(mut broken) = hole(1, Some(9), 6, &["x.y.z/\0"]) else {
+        unreachable!()
+    };
+    broken.reason = "a \0 hole".into();
+    entries.push(Entry::Desync(broken));
+    entries.push(hole(2, Some(9), 7, &["x.y.z/\0"]));
+    let Entry::Account(mut status) = account(3, 8, false) else {
+        unreachable!()
+    };
+    status.status = Some("re\0sting".into());
+    entries.push(Entry::Account(status));
+    entries.push(Entry::Identity(IdentityEvent {
+        did: did(3),
+        handle: Some("na\0me.example".into()),
+        source: source(),
+        seq: 9,
+    }));
+    entries.push(Entry::Backfill(BackfillMark {
+        job: "all".into(),
+        cursor: Some("pa\0ge".into()),
+        listed: 1,
+    }));
+    let archived = archive(&*store, entries.clone(), 1).await.unwrap();
+    assert_eq!((archived.commits, archived.dead), (2, 2));
+    assert_eq!(stands(&*store, 1).await.1, RepoStatus::Desynchronized);
+    let account = store.account(&did(3)).await.unwrap().unwrap();
+    assert_eq!(account.status.as_deref(), Some("re\u{fffd}sting"));
+    let again = archive(&*store, entries, 2).await.unwrap();
+    assert_eq!((again.commits, again.dead), (0, 0));
+}
+
+async fn the_archiver_erases_what_is_confirmed(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open(4).await;
     let heads = store.heads().await.unwrap();
     let queue: Arc<dyn Queue> = Arc::new(ChannelQueue::new());
     let counters = Arc::new(Counters::new());
-    let feed = Arc::new(Feed::new(Arc::clone(&store) as Arc<dyn Store>, &heads));
+    let feed = Arc::new(Feed::new(Arc::clone(&store), &heads));
     let ops = (0..600).map(|i| put(0, &format!("r{i}"), i, 256)).collect();
     let entries = [
         commit(1, 1, ops),
@@ -131,7 +181,7 @@ async fn the_archiver_erases_what_is_confirmed() {
     queue.close();
     let archiver = Archiver {
         queue,
-        store: Arc::clone(&store) as Arc<dyn Store>,
+        store: Arc::clone(&store),
         feed: Arc::clone(&feed),
         counters: Arc::clone(&counters),
         clock: Clock::system(),

@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 
 use aviary::atproto::Cid;
 use aviary::entry::{Action, Entry, Op};
-use aviary::store::RepoStatus;
-use aviary::store::sqlite::SqliteStore;
-use tempfile::TempDir;
+use aviary::store::{RepoStatus, Store};
+use aviary_tests::backend::{Backend, Place};
 
 use super::entries::{chunk, follow, held, hole, resynced, resyncing, stands, state, told};
-use super::open;
 use super::world::{Random, archive, commit, delete, put, tid};
 
 const REPOS: u64 = 3;
@@ -74,7 +72,7 @@ impl Repo {
     }
 
     /// The chunks of a snapshot of now: what is there, and deletes of what the archive has and it has not.
-    async fn snapshot(&self, store: &SqliteStore, who: u64) -> Vec<Entry> {
+    async fn snapshot(&self, store: &dyn Store, who: u64) -> Vec<Entry> {
         let rev = self.history.len() as u64;
         let records = self.now();
         let mut entries = vec![resynced(who, rev)];
@@ -109,7 +107,7 @@ impl Repo {
     /// What comes next of one of the sources; `alone`: the store has everything that came before.
     async fn tells(
         &mut self,
-        store: &SqliteStore,
+        store: &dyn Store,
         who: u64,
         random: &mut Random,
         alone: bool,
@@ -148,7 +146,7 @@ impl Repo {
         }
     }
 
-    async fn next_chunk(&mut self, store: &SqliteStore, who: u64, alone: bool) -> Vec<Entry> {
+    async fn next_chunk(&mut self, store: &dyn Store, who: u64, alone: bool) -> Vec<Entry> {
         if let Some((_, chunks)) = &mut self.snapshot {
             let next = chunks.pop();
             self.snapshot = self
@@ -172,7 +170,7 @@ impl Repo {
 }
 
 /// What the archive holds was so at the rev that it says.
-async fn check_sound(store: &SqliteStore, who: u64, repo: &Repo) {
+async fn check_sound(store: &dyn Store, who: u64, repo: &Repo) {
     for kind in 0..KINDS {
         for record in held(store, who, kind).await {
             let at = (kind, record.rkey.to_string());
@@ -192,7 +190,7 @@ async fn check_sound(store: &SqliteStore, who: u64, repo: &Repo) {
     }
 }
 
-async fn archived(store: &SqliteStore, who: u64) -> Records {
+async fn archived(store: &dyn Store, who: u64) -> Records {
     let mut records = Records::new();
     for kind in 0..KINDS {
         for record in held(store, who, kind).await {
@@ -203,7 +201,7 @@ async fn archived(store: &SqliteStore, who: u64) -> Records {
 }
 
 /// Everything that is still to be told, without more holes.
-async fn finish(store: &SqliteStore, who: u64, repo: &mut Repo) {
+async fn finish(store: &dyn Store, who: u64, repo: &mut Repo) {
     while let Some((_, chunks)) = &mut repo.snapshot {
         let next = chunks.pop();
         archive(store, next, 1).await.unwrap();
@@ -226,40 +224,41 @@ async fn finish(store: &SqliteStore, who: u64, repo: &mut Repo) {
     }
 }
 
-#[tokio::test]
-async fn any_interleaving_ends_in_what_the_repositories_are() {
+aviary_tests::on_both!(any_interleaving_ends_in_what_the_repositories_are);
+
+async fn any_interleaving_ends_in_what_the_repositories_are(backend: Backend) {
     let mut fetched = 0;
     for seed in 0..40 {
-        let dir = TempDir::new().unwrap();
-        let store = open(&dir, if seed % 2 == 0 { 1 } else { 4 }).await;
+        let place = Place::new(backend).await;
+        let store = place.open(if seed % 2 == 0 { 1 } else { 4 }).await;
         let mut random = Random(seed);
         let mut repos: Vec<Repo> = (0..REPOS).map(|_| Repo::default()).collect();
-        archive(&store, (0..REPOS).map(follow), 1).await.unwrap();
+        archive(&*store, (0..REPOS).map(follow), 1).await.unwrap();
         for _ in 0..60 {
             let mut batch = Vec::new();
             for _ in 0..=random.below(4) {
                 let who = random.below(REPOS);
                 let repo = &mut repos[usize::try_from(who).unwrap()];
                 let alone = batch.is_empty();
-                batch.extend(repo.tells(&store, who, &mut random, alone).await);
+                batch.extend(repo.tells(&*store, who, &mut random, alone).await);
             }
             fetched += batch
                 .iter()
                 .filter(|e| matches!(e, Entry::Resynced(_)))
                 .count();
-            archive(&store, batch, 1).await.unwrap();
+            archive(&*store, batch, 1).await.unwrap();
             for (who, repo) in (0..).zip(&repos) {
-                check_sound(&store, who, repo).await;
+                check_sound(&*store, who, repo).await;
             }
         }
         for (who, repo) in (0..).zip(&mut repos) {
-            finish(&store, who, repo).await;
+            finish(&*store, who, repo).await;
             assert_eq!(
-                archived(&store, who).await,
+                archived(&*store, who).await,
                 repo.now(),
                 "seed {seed}, account {who}"
             );
-            assert_eq!(stands(&store, who).await.1, RepoStatus::Synchronized);
+            assert_eq!(stands(&*store, who).await.1, RepoStatus::Synchronized);
         }
     }
     assert!(fetched > 100, "{fetched} snapshots are too few");

@@ -3,21 +3,25 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use aviary::atproto::Did;
 use aviary::entry::Trust;
 use aviary::store::{RepoStatus, Store};
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 
 use super::entries::{deleted, follow, hole, records, resyncing};
-use super::open;
 use super::world::{account, archive, collection, commit, did, put};
 
-#[tokio::test]
-async fn repositories_come_in_pages_each_once() {
+aviary_tests::on_both!(
+    repositories_come_in_pages_each_once,
+    a_large_repository_is_read_fast_hidden_or_not
+);
+
+async fn repositories_come_in_pages_each_once(backend: Backend) {
     for partitions in [1, 4] {
-        let dir = TempDir::new().unwrap();
-        let store = open(&dir, partitions).await;
+        let place = Place::new(backend).await;
+        let store = place.open(partitions).await;
         for who in 0..50 {
-            archive(&store, [commit(who, 5, vec![put(0, "a", who, 256)])], 1)
+            archive(&*store, [commit(who, 5, vec![put(0, "a", who, 256)])], 1)
                 .await
                 .unwrap();
         }
@@ -28,24 +32,16 @@ async fn repositories_come_in_pages_each_once() {
             resyncing(20),
             follow(60),
         ];
-        archive(&store, marked, 7).await.unwrap();
+        archive(&*store, marked, 7).await.unwrap();
         archive(
-            &store,
+            &*store,
             [account(10, 3, false), deleted(11, 4), deleted(70, 5)],
             8,
         )
         .await
         .unwrap();
 
-        let mut seen = BTreeSet::new();
-        let mut after = 0;
-        loop {
-            let page = store.followed(after, 7).await.unwrap();
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            assert!(page.len() <= 7 && page.is_sorted_by_key(|(number, _)| *number));
-            assert!(page.into_iter().all(|(_, did)| seen.insert(did)), "twice");
-        }
+        let seen = all_followed(&*store).await;
         assert_eq!(seen, (0..50).chain([60]).map(did).collect());
 
         let first = store.broken_repos(0, 2).await.unwrap();
@@ -89,18 +85,32 @@ async fn repositories_come_in_pages_each_once() {
     }
 }
 
-#[tokio::test]
-async fn a_large_repository_is_read_fast_hidden_or_not() {
+/// Every followed repository, page by page; none comes twice.
+async fn all_followed(store: &dyn Store) -> BTreeSet<Did> {
+    let mut seen = BTreeSet::new();
+    let mut after = 0;
+    loop {
+        let page = store.followed(after, 7).await.unwrap();
+        let Some((last, _)) = page.last() else {
+            return seen;
+        };
+        after = *last;
+        assert!(page.len() <= 7 && page.is_sorted_by_key(|(number, _)| *number));
+        assert!(page.into_iter().all(|(_, did)| seen.insert(did)), "twice");
+    }
+}
+
+async fn a_large_repository_is_read_fast_hidden_or_not(backend: Backend) {
     const RECORDS: u64 = 100_000;
-    let dir = TempDir::new().unwrap();
-    let store = open(&dir, 1).await;
+    let place = Place::new(backend).await;
+    let store = place.open(1).await;
     for from in (0..RECORDS).step_by(10_000) {
         let ops = (from..from + 10_000).map(|i| put(1, &format!("r{i:06}"), i, 256));
         let chunk = records(1, 5, Trust::Verified, ops.collect());
-        archive(&store, [chunk], 1).await.unwrap();
+        archive(&*store, [chunk], 1).await.unwrap();
     }
     let small = records(1, 5, Trust::Verified, vec![put(0, "one", 1, 256)]);
-    archive(&store, [small, account(1, 1, false)], 1)
+    archive(&*store, [small, account(1, 1, false)], 1)
         .await
         .unwrap();
     let collections = store.archived_collections(&did(1)).await.unwrap();

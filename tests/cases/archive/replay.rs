@@ -3,23 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aviary::atproto::Did;
-use aviary::store::Store;
-use sqlx::Row;
-use tempfile::TempDir;
+use aviary_tests::backend::{Backend, Place};
 
 use super::world::{self, Random, World, archive, commit, delete, put, source};
-use super::{apply, dump, number, open, shown, sql, visible};
+use super::{apply, dump, shown, visible};
 
-#[tokio::test]
-async fn a_run_leaves_what_it_says_whatever_the_batches() {
+aviary_tests::on_both!(
+    a_run_leaves_what_it_says_whatever_the_batches,
+    replaying_any_part_leaves_every_table_equal,
+    one_batch_coalesces_to_the_last_state_of_a_record
+);
+
+async fn a_run_leaves_what_it_says_whatever_the_batches(backend: Backend) {
     for (partitions, batch) in [(1, 1), (1, 50), (4, 7), (4, 1_000)] {
-        let dir = TempDir::new().unwrap();
+        let place = Place::new(backend).await;
         let world = World::new(7, 600, 256);
-        let store = open(&dir, partitions).await;
-        apply(&store, &world.entries, batch, 1).await;
+        let store = place.open(partitions).await;
+        apply(&*store, &world.entries, batch, 1).await;
 
         assert!(!world.hidden.is_empty() && !world.desynchronized.is_empty() && world.rejected > 0);
-        assert_eq!(visible(&store).await, shown(&world));
+        assert_eq!(visible(&*store).await, shown(&world));
         let heads = store.heads().await.unwrap();
         for (partition, head) in (0..).zip(&heads.partitions) {
             assert_eq!(head.pos, world.head(partition, partitions));
@@ -29,20 +32,23 @@ async fn a_run_leaves_what_it_says_whatever_the_batches() {
             Some(world.last_mark)
         );
 
-        let mut c = sql(dir.path()).await;
-        let rows =
-            sqlx::query("select d.did, r.rev, r.state from repo r join did d on d.id = r.did_id")
-                .fetch_all(&mut c)
-                .await
-                .unwrap();
+        let rows = place
+            .texts(
+                "select d.did || ' ' || r.rev || ' ' || r.state \
+                 from repo r join did d on d.id = r.did_id",
+            )
+            .await;
         let mut revs = BTreeMap::new();
         let mut broken = BTreeSet::new();
-        for row in rows {
-            let did = Did::parse(row.get(0)).unwrap();
-            if row.get::<i64, _>(2) == 1 {
+        for row in &rows {
+            let [did, rev, state] = row.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{row}")
+            };
+            let did = Did::parse(did).unwrap();
+            if state == "1" {
                 broken.insert(did.clone());
             }
-            revs.insert(did, row.get::<String, _>(1));
+            revs.insert(did, rev.to_owned());
         }
         let expected: BTreeMap<Did, String> = world
             .revs
@@ -51,24 +57,21 @@ async fn a_run_leaves_what_it_says_whatever_the_batches() {
             .collect();
         assert_eq!(revs, expected);
         assert_eq!(broken, world.desynchronized);
-        let dead = number(
-            &mut c,
-            "select count(*) from dead_letter where reason = 'bad-op'",
-        )
-        .await;
+        let dead = place
+            .number("select count(*) from dead_letter where reason = 'bad-op'")
+            .await;
         assert_eq!(u64::try_from(dead).unwrap(), world.rejected);
         store.close().await;
     }
 }
 
-#[tokio::test]
-async fn replaying_any_part_leaves_every_table_equal() {
+async fn replaying_any_part_leaves_every_table_equal(backend: Backend) {
     for partitions in [1, 4] {
-        let dir = TempDir::new().unwrap();
+        let place = Place::new(backend).await;
         let world = World::new(11, 400, 256);
-        let store = open(&dir, partitions).await;
-        apply(&store, &world.entries, 40, 2).await;
-        let before = dump(dir.path()).await;
+        let store = place.open(partitions).await;
+        apply(&*store, &world.entries, 40, 2).await;
+        let before = dump(&place).await;
         let mut random = Random(3);
         for round in 0..12 {
             let from = if round < 6 {
@@ -78,22 +81,21 @@ async fn replaying_any_part_leaves_every_table_equal() {
             };
             let len = usize::try_from(random.below(400)).unwrap();
             let part = &world.entries[from..(from + len).min(400)];
-            apply(&store, part, 1 + random.below(200), round).await;
-            assert_eq!(dump(dir.path()).await, before, "{from} {len}");
+            apply(&*store, part, 1 + random.below(200), round).await;
+            assert_eq!(dump(&place).await, before, "{from} {len}");
         }
         let twice = world.entries.iter().chain(&world.entries).cloned();
-        let again = archive(&store, twice, 9).await.unwrap();
+        let again = archive(&*store, twice, 9).await.unwrap();
         assert_eq!((again.commits, again.dead, again.redo), (0, 0, false));
         assert!(again.replayed > 0 && again.heads.is_empty() && again.changes.is_empty());
-        assert_eq!(dump(dir.path()).await, before);
+        assert_eq!(dump(&place).await, before);
         store.close().await;
     }
 }
 
-#[tokio::test]
-async fn one_batch_coalesces_to_the_last_state_of_a_record() {
-    let dir = TempDir::new().unwrap();
-    let store = open(&dir, 1).await;
+async fn one_batch_coalesces_to_the_last_state_of_a_record(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open(1).await;
     let entries = [
         commit(
             1,
@@ -108,7 +110,7 @@ async fn one_batch_coalesces_to_the_last_state_of_a_record() {
         commit(1, 2, vec![put(0, "a", 5, 256)]),
         commit(1, 3, vec![delete(0, "b"), delete(0, "never")]),
     ];
-    let archived = archive(&store, entries, 5).await.unwrap();
+    let archived = archive(&*store, entries, 5).await.unwrap();
     assert_eq!(
         (archived.commits, archived.replayed, archived.ops),
         (3, 1, 6)
@@ -123,6 +125,6 @@ async fn one_batch_coalesces_to_the_last_state_of_a_record() {
     let found = store.get_record(&uri).await.unwrap().unwrap();
     assert_eq!(found.cid, world::body(4, 256).0);
     assert_eq!(found.seen_us, 5);
-    let rows = number(&mut sql(dir.path()).await, "select count(*) from record").await;
+    let rows = place.number("select count(*) from record").await;
     assert_eq!(rows, 1);
 }

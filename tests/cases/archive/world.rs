@@ -111,7 +111,7 @@ pub(super) fn unit(entries: Vec<(Partition, Entry)>, now_us: i64) -> ArchiveUnit
 }
 
 pub(super) async fn archive(
-    store: &impl Store,
+    store: &dyn Store,
     entries: impl IntoIterator<Item = Entry>,
     now_us: i64,
 ) -> Result<Archived, StoreError> {

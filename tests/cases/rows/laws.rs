@@ -3,11 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aviary::store::{Change, ChangeState, Effect, Store as _, StoreError};
+use aviary::store::{Change, ChangeState, Effect, StoreError};
+use aviary_tests::backend::Backend;
 
 use super::plugin::{effect, expected};
 use super::tables::{Bed, assert_same};
 use super::world::{Dice, Said, World, did};
+
+aviary_tests::on_both!(
+    any_split_gives_the_tables_of_the_law,
+    deleting_everything_leaves_nothing,
+    index_delete_index_is_index,
+    a_replayed_unit_is_refused_and_changes_nothing,
+    a_unit_that_was_committed_unheard_is_not_applied_again,
+    the_last_state_of_a_record_counts,
+    hidden_accounts_show_nowhere_at_once_and_are_gone_when_the_feed_has_passed,
+);
 
 /// How a run cuts the same events.
 struct Split {
@@ -90,8 +101,7 @@ fn shuffle(changes: Vec<Arc<Change>>, dice: &mut Dice) -> Vec<Arc<Change>> {
     mixed
 }
 
-#[tokio::test]
-async fn any_split_gives_the_tables_of_the_law() {
+async fn any_split_gives_the_tables_of_the_law(backend: Backend) {
     for seed in [1, 2] {
         let world = World::seeded(seed, 260);
         let wanted = expected(&world);
@@ -105,7 +115,7 @@ async fn any_split_gives_the_tables_of_the_law() {
         assert!(wanted.values().all(|lines| !lines.is_empty()), "{wanted:?}");
         assert!(!world.hidden.is_empty());
         for (at, split) in SPLITS.iter().enumerate() {
-            let mut bed = Bed::new().await;
+            let mut bed = Bed::new(backend).await;
             run(&mut bed, &world, 0, split, seed).await;
             assert_same(
                 &bed.dump().await,
@@ -117,10 +127,9 @@ async fn any_split_gives_the_tables_of_the_law() {
     }
 }
 
-#[tokio::test]
-async fn deleting_everything_leaves_nothing() {
+async fn deleting_everything_leaves_nothing(backend: Backend) {
     let mut world = World::seeded(3, 150);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     run(&mut bed, &world, 0, &SPLITS[1], 3).await;
     assert_same(&bed.dump().await, &expected(&world), "before");
     let before = world.events.len();
@@ -131,10 +140,9 @@ async fn deleting_everything_leaves_nothing() {
     assert!(left.values().all(Vec::is_empty), "{left:?}");
 }
 
-#[tokio::test]
-async fn index_delete_index_is_index() {
+async fn index_delete_index_is_index(backend: Backend) {
     let world = World::seeded(4, 150);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let changes = bed.archive(&world.events).await;
     for plugin in 0..bed.plugins.len() {
         let wanted: Vec<&Arc<Change>> = changes.iter().filter(|c| bed.wants(plugin, c)).collect();
@@ -165,10 +173,9 @@ async fn index_delete_index_is_index() {
     assert_same(&bed.dump().await, &expected(&world), "in the end");
 }
 
-#[tokio::test]
-async fn a_replayed_unit_is_refused_and_changes_nothing() {
+async fn a_replayed_unit_is_refused_and_changes_nothing(backend: Backend) {
     let mut world = World::seeded(5, 60);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let first = bed.archive(&world.events).await;
     let likes: Vec<(Arc<Change>, Effect)> = first
         .iter()
@@ -202,16 +209,50 @@ async fn a_replayed_unit_is_refused_and_changes_nothing() {
     );
 }
 
+/// COMMIT was done and its answer got lost: the unit comes again while the positions stand at its end.
+async fn a_unit_that_was_committed_unheard_is_not_applied_again(backend: Backend) {
+    let world = World::seeded(7, 60);
+    let mut bed = Bed::new(backend).await;
+    let changes = bed.archive(&world.events).await;
+    for plugin in 0..bed.plugins.len() {
+        let effects: Vec<_> = changes
+            .iter()
+            .filter(|c| bed.wants(plugin, c))
+            .map(|c| (Arc::clone(c), effect(c)))
+            .collect();
+        let unit = bed.unit(plugin, effects);
+        let first = bed.apply(plugin, Arc::clone(&unit)).await.unwrap();
+        assert!(first.rows > 0 && !first.repeated, "{first:?}");
+        let again = bed.store.index(unit).await.unwrap();
+        assert_eq!((again.rows, again.dead, again.repeated), (0, 0, true));
+        // Of two steps one is done: that is nobody's lost answer.
+        let half = aviary::store::Advance {
+            partition: 1,
+            from: 0,
+            to: 1,
+        };
+        let mut moved = (*bed.unit(plugin, Vec::new())).clone();
+        moved.advances[0].from -= 1;
+        moved.advances[0].to -= 1;
+        moved.advances.push(half);
+        let refused = bed.store.index(Arc::new(moved)).await.unwrap_err();
+        assert!(
+            matches!(refused, StoreError::PositionMoved { .. }),
+            "{refused}"
+        );
+    }
+    assert_same(&bed.dump().await, &expected(&world), "repeated");
+}
+
 /// Of a record that stands twice in a unit the later state counts, whatever a caller promised.
-#[tokio::test]
-async fn the_last_state_of_a_record_counts() {
+async fn the_last_state_of_a_record_counts(backend: Backend) {
     let mut world = World::default();
     let like = |text: &str| Said {
         text: text.into(),
         subject: Some("at://did:web:a0.example/test.rows.post/r0".into()),
         ..Said::default()
     };
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let mut effects = Vec::new();
     for text in ["old", "new"] {
         let before = world.events.len();
@@ -271,15 +312,15 @@ async fn check_hidden(bed: &Bed) {
         (2, "by_liker", "_d", hidden),
     ] {
         let g = bed.plugins[plugin].1.id;
-        let stored = format!("\"g{g}_{table}\" where {column} in {of}");
+        let stored = format!("{} where {column} in {of}", bed.place.table(g, table));
         assert!(
             bed.rows_in(&stored).await > 0,
             "{stored} has nothing to hide"
         );
-        let shown = format!("\"g{g}_{table}_v\" where {column} in {of}");
+        let view = bed.place.view(g, table);
+        let shown = format!("{view} where {column} in {of}");
         assert_eq!(bed.rows_in(&shown).await, 0, "{shown}");
-        let others = format!("\"g{g}_{table}_v\"");
-        assert!(bed.rows_in(&others).await > 0, "{others} hides everybody");
+        assert!(bed.rows_in(&view).await > 0, "{view} hides everybody");
     }
     for view in ["host_record_v", "host_account_v"] {
         assert_eq!(
@@ -290,10 +331,11 @@ async fn check_hidden(bed: &Bed) {
     }
 }
 
-#[tokio::test]
-async fn hidden_accounts_show_nowhere_at_once_and_are_gone_when_the_feed_has_passed() {
+async fn hidden_accounts_show_nowhere_at_once_and_are_gone_when_the_feed_has_passed(
+    backend: Backend,
+) {
     let mut world = about_account_0(6);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     run(&mut bed, &world, 0, &SPLITS[4], 6).await;
     let before = world.events.len();
     world.account(&did(0), false);

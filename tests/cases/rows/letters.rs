@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
-use aviary::store::{Change, DeadReason, Effect, Put, Store as _, Value};
+use aviary::store::{Change, DeadReason, Effect, Put, Value};
+use aviary_tests::backend::Backend;
 
 use super::plugin::{effect, expected};
 use super::tables::{Bed, assert_same};
-use super::world::{Said, World, did};
+use super::world::{Dice, Said, World, did};
+
+aviary_tests::on_both!(
+    a_dead_letter_goes_with_the_records_next_state,
+    rows_that_do_not_fit_their_table_are_dead_before_sql,
+    what_sql_refuses_costs_only_its_own_change,
+    a_guests_words_are_stored_whatever_is_in_them,
+);
 
 fn post(text: &str) -> Said {
     Said {
@@ -28,11 +36,10 @@ async fn index(bed: &mut Bed, changes: &[Arc<Change>]) -> aviary::store::Applied
     bed.apply(0, unit).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_dead_letter_goes_with_the_records_next_state() {
+async fn a_dead_letter_goes_with_the_records_next_state(backend: Backend) {
     let mut world = World::default();
     put_all(&mut world, &["reject", "fine", "twice", "reject"]);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let changes = bed.archive(&world.events).await;
     let applied = index(&mut bed, &changes).await;
     assert_eq!((applied.rows, applied.dead), (1, 3));
@@ -76,11 +83,10 @@ async fn a_dead_letter_goes_with_the_records_next_state() {
     );
 }
 
-#[tokio::test]
-async fn rows_that_do_not_fit_their_table_are_dead_before_sql() {
+async fn rows_that_do_not_fit_their_table_are_dead_before_sql(backend: Backend) {
     let mut world = World::default();
     put_all(&mut world, &["a", "b", "c", "d", "e"]);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let changes = bed.archive(&world.events).await;
     let good = |change: &Change| match effect(change) {
         Effect::Rows(puts) => puts,
@@ -124,27 +130,21 @@ async fn rows_that_do_not_fit_their_table_are_dead_before_sql() {
     }
 }
 
-/// A trigger stands for whatever SQL may refuse. It fires for two of many changes; one of them had a row before.
-#[tokio::test]
-async fn what_sql_refuses_costs_only_its_own_change() {
+/// A rule of the database stands for whatever SQL may refuse. It fires for two of many changes; one of them had a row before.
+async fn what_sql_refuses_costs_only_its_own_change(backend: Backend) {
     let mut world = World::default();
     let fine: Vec<String> = (0..60).map(|n| format!("text {n}")).collect();
     let mut texts: Vec<&str> = fine.iter().map(String::as_str).collect();
     put_all(&mut world, &texts);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let changes = bed.archive(&world.events).await;
     index(&mut bed, &changes).await;
 
     let generation = bed.plugins[0].1.id;
-    let mut c = bed.connect().await;
-    let sql = format!(
-        "create trigger refuse before insert on \"g{generation}_post\" when new.body like '%poison%' \
-         begin select raise(abort, 'the test refuses poison'); end"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-        .execute(&mut c)
-        .await
-        .unwrap();
+    let table = bed.table(0, "post");
+    bed.place
+        .refuse(&table, "body", "poison", "the test refuses poison")
+        .await;
     let before = world.events.len();
     texts[17] = "poison";
     texts[42] = "more poison";
@@ -180,4 +180,60 @@ async fn what_sql_refuses_costs_only_its_own_change() {
     assert_eq!(found.remove("posts.dead_letter").map(|l| l.len()), Some(2));
     wanted.remove("posts.dead_letter");
     assert_same(&found, &wanted, "all but two");
+}
+
+/// No database but SQLite takes a NUL as text.
+async fn a_guests_words_are_stored_whatever_is_in_them(backend: Backend) {
+    let mut world = World::default();
+    put_all(&mut world, &["a", "b"]);
+    let mut bed = Bed::new(backend).await;
+    let changes = bed.archive(&world.events).await;
+    let dead = |detail: &str| Effect::Dead {
+        reason: DeadReason::Rejected,
+        detail: detail.to_owned(),
+    };
+    let effects = vec![
+        (Arc::clone(&changes[0]), dead("not\0here")),
+        (Arc::clone(&changes[1]), effect(&changes[1])),
+    ];
+    let unit = bed.unit(0, effects);
+    let applied = bed.apply(0, unit).await.unwrap();
+    assert_eq!((applied.rows, applied.dead), (1, 1));
+    let letters = bed.store.dead_letters(bed.plugins[0].1.id, 10).await;
+    assert_eq!(letters.unwrap()[0].detail, "not\u{fffd}here");
+}
+
+/// The value check lets none of these through; a host of another version may have had another check.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_postgres_refuses_costs_only_its_own_change() {
+    let mut world = World::default();
+    put_all(&mut world, &["a", "b", "c", "d"]);
+    let mut bed = Bed::new(Backend::Postgres).await;
+    let changes = bed.archive(&world.events).await;
+    let mut dice = Dice(1);
+    // Nothing that could be pressed into an entry of an index.
+    let long: String = std::iter::repeat_with(|| format!("{:016x}", dice.next()))
+        .take(2_000)
+        .collect();
+    let mut effects: Vec<(Arc<Change>, Effect)> = Vec::new();
+    for (n, change) in changes.iter().enumerate() {
+        let Effect::Rows(mut puts) = effect(change) else {
+            panic!("a row")
+        };
+        match n {
+            0 => puts[0].row[1] = Value::Text(long.clone()),
+            2 => puts[0].row[0] = Value::Text("not\0text".into()),
+            _ => {}
+        }
+        effects.push((Arc::clone(change), Effect::Rows(puts)));
+    }
+    let unit = bed.unit(0, effects);
+    let applied = bed.apply(0, unit).await.unwrap();
+    assert_eq!((applied.rows, applied.dead), (2, 2));
+    let letters = bed.store.dead_letters(bed.plugins[0].1.id, 10).await;
+    let mut details: Vec<String> = letters.unwrap().into_iter().map(|l| l.detail).collect();
+    details.sort();
+    assert!(details[0].contains("index row"), "{details:?}");
+    assert!(details[1].contains("invalid byte sequence"), "{details:?}");
+    bed.check_counts().await;
 }

@@ -2,16 +2,25 @@
 
 use std::sync::Arc;
 
-use aviary::store::{Effect, Param, Store as _, StoreError, Value};
+use aviary::store::{Effect, Param, StoreError, Value};
 use aviary_manifest::Manifest;
+use aviary_tests::backend::Backend;
 
 use super::plugin::{effect, manifests, registration};
 use super::tables::{Bed, assert_same};
 use super::world::{Said, World, did};
 
-async fn filled(seed: u64) -> Bed {
+aviary_tests::on_both!(
+    the_same_digest_is_the_same_generation,
+    another_digest_starts_anew_and_takes_the_older_ones_place,
+    a_refused_registration_names_all_that_is_wrong_and_changes_nothing,
+    names_that_the_database_holds_for_one_are_refused,
+    reads_see_winners_of_visible_accounts,
+);
+
+async fn filled(backend: Backend, seed: u64) -> Bed {
     let world = World::seeded(seed, 80);
-    let mut bed = Bed::new().await;
+    let mut bed = Bed::new(backend).await;
     let changes = bed.archive(&world.events).await;
     for plugin in 0..bed.plugins.len() {
         let effects: Vec<(Arc<_>, Effect)> = changes
@@ -25,9 +34,8 @@ async fn filled(seed: u64) -> Bed {
     bed
 }
 
-#[tokio::test]
-async fn the_same_digest_is_the_same_generation() {
-    let bed = filled(11).await;
+async fn the_same_digest_is_the_same_generation(backend: Backend) {
+    let bed = filled(backend, 11).await;
     let before = bed.dump().await;
     let [posts, ..] = manifests();
     let again = bed.store.register(registration(posts, "d1")).await.unwrap();
@@ -37,9 +45,8 @@ async fn the_same_digest_is_the_same_generation() {
     assert_same(&bed.dump().await, &before, "registered twice");
 }
 
-#[tokio::test]
-async fn another_digest_starts_anew_and_takes_the_older_ones_place() {
-    let bed = filled(12).await;
+async fn another_digest_starts_anew_and_takes_the_older_ones_place(backend: Backend) {
+    let bed = filled(backend, 12).await;
     let old = bed.plugins[0].1.id;
     assert!(
         bed.rows_in(&format!("dead_letter where generation = {old}"))
@@ -50,12 +57,13 @@ async fn another_digest_starts_anew_and_takes_the_older_ones_place() {
     let new = bed.store.register(registration(posts, "d2")).await.unwrap();
     assert!(new.is_new && new.id > old);
     assert_eq!(new.positions, [0, 0, 0]);
+    assert_eq!(bed.place.things_of(old).await, 0);
+    assert!(bed.place.things_of(new.id).await > 5);
     for left in [
-        format!("sqlite_schema where name glob 'g{old}_*' or tbl_name glob 'g{old}_*'"),
         format!("position where generation = {old}"),
         format!("dead_letter where generation = {old}"),
         format!("generation where id = {old}"),
-        format!("\"g{}_post\"", new.id),
+        bed.place.table(new.id, "post"),
     ] {
         assert_eq!(bed.rows_in(&left).await, 0, "{left}");
     }
@@ -64,18 +72,13 @@ async fn another_digest_starts_anew_and_takes_the_older_ones_place() {
     let late = bed.store.index(unit).await.unwrap_err();
     assert!(matches!(late, StoreError::Refused(_)), "{late}");
     // The other plugins have kept theirs.
-    assert!(
-        bed.rows_in(&format!("\"g{}_liked\"", bed.plugins[2].1.id))
-            .await
-            > 0
-    );
+    assert!(bed.rows_in(&bed.table(2, "liked")).await > 0);
 }
 
-#[tokio::test]
-async fn a_refused_registration_names_all_that_is_wrong_and_changes_nothing() {
-    let bed = filled(13).await;
+async fn a_refused_registration_names_all_that_is_wrong_and_changes_nothing(backend: Backend) {
+    let bed = filled(backend, 13).await;
     let before = bed.dump().await;
-    let schema = bed.rows_in("sqlite_schema").await;
+    let schema = bed.place.things().await;
     let [mut posts, ..] = manifests();
     let good = posts.reads[0].clone();
     for (name, sql) in [
@@ -104,13 +107,13 @@ async fn a_refused_registration_names_all_that_is_wrong_and_changes_nothing() {
     }
     assert!(!message.contains("langs"), "{message}");
     assert_same(&bed.dump().await, &before, "after the refusal");
-    assert_eq!(bed.rows_in("sqlite_schema").await, schema);
+    assert_eq!(bed.place.things().await, schema);
 }
 
 /// What the manifest's own rules let through and the database does not.
-#[tokio::test]
-async fn names_that_the_database_holds_for_one_are_refused() {
-    let bed = Bed::new().await;
+async fn names_that_the_database_holds_for_one_are_refused(backend: Backend) {
+    let bed = Bed::new(backend).await;
+    let before = bed.place.things().await;
     let text = r#"
 name = "twins"
 version = "0.1.0"
@@ -135,16 +138,12 @@ key = ["_uri"]
         matches!(&error, StoreError::Refused(m) if m.contains("one_v")),
         "{error}"
     );
-    assert_eq!(
-        bed.rows_in("sqlite_schema where name like 'g%one%'").await,
-        0
-    );
+    assert_eq!(bed.place.things().await, before);
     assert_eq!(bed.rows_in("generation where plugin = 'twins'").await, 0);
 }
 
-#[tokio::test]
-async fn reads_see_winners_of_visible_accounts() {
-    let mut bed = Bed::new().await;
+async fn reads_see_winners_of_visible_accounts(backend: Backend) {
+    let mut bed = Bed::new(backend).await;
     let mut world = World::default();
     let subject = "at://did:web:a0.example/test.rows.post/r0";
     let like = Said {

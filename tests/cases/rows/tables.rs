@@ -1,19 +1,15 @@
 //! A store under test, and what its tables hold.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use aviary::clock::Clock;
 use aviary::entry::Entry;
-use aviary::store::sqlite::{SqliteOptions, SqliteStore};
 use aviary::store::{
     Advance, Applied, ArchiveUnit, Change, Effect, FeedLimit, Generation, IndexUnit, Pos, Store,
     StoreError,
 };
-use aviary_manifest::{ColumnType, Manifest};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection as _, Row as _, ValueRef as _};
+use aviary_manifest::{ColumnType, Count, Manifest};
+use aviary_tests::backend::{Backend, Cell, Place};
 
 use super::plugin::{Tables, manifests, registration};
 use super::world::{PARTITIONS, with_partition};
@@ -22,27 +18,25 @@ pub(super) const NOW_US: i64 = 1_700_000_000_000_000;
 
 /// A store with three plugins.
 pub(super) struct Bed {
-    pub(super) store: SqliteStore,
+    pub(super) store: Arc<dyn Store>,
     pub(super) plugins: Vec<(Manifest, Generation)>,
-    pub(super) path: PathBuf,
     /// How far the feed was read.
     through: Vec<Pos>,
     /// Units applied by plugin: their number is the position of partition 0.
     units: Vec<Pos>,
-    _dir: tempfile::TempDir,
+    /// Goes after the store.
+    pub(super) place: Place,
 }
 
 impl Bed {
-    pub(super) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("aviary.db");
-        let store = SqliteStore::open(SqliteOptions {
-            path: path.clone(),
-            partitions: PARTITIONS,
-            clock: Clock::from_fn(|| NOW_US),
-        })
-        .await
-        .unwrap();
+    pub(super) async fn new(backend: Backend) -> Self {
+        let place = Place::new(backend).await;
+        let store = place.open(PARTITIONS).await;
+        Self::with(place, store).await
+    }
+
+    /// The same over a store that was opened in `place`.
+    pub(super) async fn with(place: Place, store: Arc<dyn Store>) -> Self {
         let mut plugins = Vec::new();
         for manifest in manifests() {
             let made = store.register(registration(manifest.clone(), "d1")).await;
@@ -53,8 +47,7 @@ impl Bed {
             through: vec![0; usize::from(PARTITIONS)],
             store,
             plugins,
-            path,
-            _dir: dir,
+            place,
         }
     }
 
@@ -124,68 +117,68 @@ impl Bed {
         Ok(applied)
     }
 
-    /// Another connection to the same file.
-    pub(super) async fn connect(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(&self.path);
-        SqliteConnection::connect_with(&options).await.unwrap()
+    /// A plugin's table or count, as SQL names it.
+    pub(super) fn table(&self, plugin: usize, name: &str) -> String {
+        self.place.table(self.plugins[plugin].1.id, name)
     }
 
     /// Everything that the plugins' tables hold, ids decoded.
     pub(super) async fn dump(&self) -> Tables {
-        let mut c = self.connect().await;
-        let names = Names::load(&mut c).await;
+        let names = Names::load(&self.place).await;
         let mut tables = Tables::new();
         for (manifest, generation) in &self.plugins {
-            dump_plugin(&mut c, manifest, generation.id, &names, &mut tables).await;
+            dump_plugin(&self.place, manifest, generation.id, &names, &mut tables).await;
         }
         tables
     }
 
     /// That each count is the GROUP BY of its table's winners, in SQL, and that none stands at 0.
     pub(super) async fn check_counts(&self) {
-        let mut c = self.connect().await;
+        let mut wrong = Vec::new();
         for (manifest, generation) in &self.plugins {
-            let id = generation.id;
             for count in &manifest.counts {
-                let by: Vec<String> = count.by.iter().map(|b| physical(b)).collect();
-                let by = by.join(", ");
-                let only: Vec<String> = count
-                    .by
-                    .iter()
-                    .map(|b| format!("{} is not null", physical(b)))
-                    .collect();
-                let table = manifest.tables.iter().find(|t| t.name == count.table);
-                let wins = if is_claims(&table.unwrap().key) {
-                    "_w = 1"
-                } else {
-                    "true"
-                };
-                let grouped = format!(
-                    "select {by}, count(*) from \"g{id}_{}\" where {wins} and {} group by {by}",
-                    count.table,
-                    only.join(" and ")
-                );
-                let kept = format!("select {by}, n from \"g{id}_{}\"", count.name);
+                let (grouped, kept) = self.counted(manifest, generation.id, count);
                 for (a, b) in [(&grouped, &kept), (&kept, &grouped)] {
-                    let sql = format!("select count(*) from ({a} except {b})");
-                    let n: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-                        .fetch_one(&mut c)
-                        .await
-                        .unwrap();
-                    assert_eq!(n, 0, "{a} except {b}");
+                    let name = &count.name;
+                    wrong.push(format!(
+                        "select '{name}' from (select * from ({a}) g except select * from ({b}) k) x"
+                    ));
                 }
             }
         }
+        let wrong = self.place.texts(&wrong.join(" union all ")).await;
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    /// What a count has to hold, and what it holds.
+    fn counted(&self, manifest: &Manifest, generation: i64, count: &Count) -> (String, String) {
+        let by: Vec<String> = count.by.iter().map(|b| physical(b)).collect();
+        let by = by.join(", ");
+        let only: Vec<String> = count
+            .by
+            .iter()
+            .map(|b| format!("{} is not null", physical(b)))
+            .collect();
+        let table = manifest.tables.iter().find(|t| t.name == count.table);
+        let wins = if is_claims(&table.unwrap().key) {
+            "_w = 1"
+        } else {
+            "true"
+        };
+        let grouped = format!(
+            "select {by}, count(*) as n from {} where {wins} and {} group by {by}",
+            self.place.table(generation, &count.table),
+            only.join(" and ")
+        );
+        let count = self.place.table(generation, &count.name);
+        (grouped, format!("select {by}, n from {count}"))
     }
 
     /// The number of rows of a relation.
     pub(super) async fn rows_in(&self, sql: &str) -> i64 {
-        let mut c = self.connect().await;
-        let sql = format!("select count(*) from {sql}");
-        sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut c)
+        self.place
+            .number(&format!("select count(*) from {sql}"))
             .await
-            .unwrap()
     }
 }
 
@@ -206,39 +199,37 @@ struct Names {
     uris: HashMap<i64, String>,
 }
 
-const URIS: &str = "select r.id, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey from record r \
+const URIS: &str = "select r.id, 'at://' || d.did || '/' || c.nsid || '/' || r.rkey as uri from record r \
     join did d on d.id = r.did_id join collection c on c.id = r.coll_id";
 
 impl Names {
-    async fn load(c: &mut SqliteConnection) -> Self {
-        let dids: Vec<(i64, String)> = sqlx::query_as("select id, did from did")
-            .fetch_all(&mut *c)
-            .await
-            .unwrap();
-        let uris: Vec<(i64, String)> = sqlx::query_as(URIS).fetch_all(&mut *c).await.unwrap();
+    async fn load(place: &Place) -> Self {
+        let named = |rows: Vec<Vec<Cell>>| {
+            let pairs = rows.iter();
+            let pairs = pairs.map(|row| (row[0].integer(), row[1].text().to_owned()));
+            pairs.collect()
+        };
         Self {
-            dids: dids.into_iter().collect(),
-            uris: uris.into_iter().collect(),
+            dids: named(place.rows("select id, did from did").await),
+            uris: named(place.rows(URIS).await),
         }
     }
 
-    fn show(&self, row: &SqliteRow, at: usize, ty: ColumnType) -> String {
-        if row.try_get_raw(at).unwrap().is_null() {
-            return "null".into();
-        }
-        match ty {
-            ColumnType::Did => self.dids[&row.get::<i64, _>(at)].clone(),
-            ColumnType::AtUri => self.uris[&row.get::<i64, _>(at)].clone(),
-            ColumnType::Real => format!("{:?}", row.get::<f64, _>(at)),
-            ColumnType::Bytes => format!("{:02x?}", row.get::<Vec<u8>, _>(at)),
-            ColumnType::Text | ColumnType::Json => format!("{:?}", row.get::<String, _>(at)),
-            _ => row.get_unchecked::<i64, _>(at).to_string(),
+    fn show(&self, cell: &Cell, ty: ColumnType) -> String {
+        match (ty, cell) {
+            (_, Cell::Null) => "null".into(),
+            (ColumnType::Did, id) => self.dids[&id.integer()].clone(),
+            (ColumnType::AtUri, id) => self.uris[&id.integer()].clone(),
+            (_, Cell::Real(r)) => format!("{r:?}"),
+            (_, Cell::Bytes(b)) => format!("{b:02x?}"),
+            (_, Cell::Text(t)) => format!("{t:?}"),
+            (_, Cell::Integer(i)) => i.to_string(),
         }
     }
 }
 
 async fn dump_plugin(
-    c: &mut SqliteConnection,
+    place: &Place,
     manifest: &Manifest,
     id: i64,
     names: &Names,
@@ -253,71 +244,52 @@ async fn dump_plugin(
             list.push_str(&format!(", \"{}\"", column.name));
             columns.push(column.ty);
         }
-        let sql = format!("{list} from \"g{id}_{}\"", table.name);
+        let sql = format!("{list} from {}", place.table(id, &table.name));
         let mut lines = Vec::new();
-        for row in sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut *c)
-            .await
-            .unwrap()
-        {
-            let mut cells: Vec<String> = (4..)
+        for row in place.rows(&sql).await {
+            let mut cells: Vec<String> = row[4..]
+                .iter()
                 .zip(&columns)
-                .map(|(at, ty)| names.show(&row, at, *ty))
+                .map(|(cell, ty)| names.show(cell, *ty))
                 .collect();
-            cells.insert(2, row.get(2));
-            cells.insert(3, row.get(3));
-            let (n, w): (i64, i64) = (row.get(0), row.get(1));
+            cells.insert(2, row[2].text().to_owned());
+            cells.insert(3, row[3].text().to_owned());
+            let (n, w) = (row[0].integer(), row[1].integer());
             lines.push(format!("{} #{n} {w}", cells.join(" | ")));
         }
         lines.sort();
         tables.insert(format!("{}.{}", manifest.name, table.name), lines);
     }
     for count in &manifest.counts {
-        let table = manifest
-            .tables
-            .iter()
-            .find(|t| t.name == count.table)
-            .unwrap();
+        let table = manifest.tables.iter().find(|t| t.name == count.table);
+        let table = table.unwrap();
         let list: Vec<String> = count.by.iter().map(|b| physical(b)).collect();
-        let sql = format!(
-            "select n, {} from \"g{id}_{}\"",
-            list.join(", "),
-            count.name
-        );
+        let (list, counter) = (list.join(", "), place.table(id, &count.name));
         let mut lines = Vec::new();
-        for row in sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut *c)
+        for row in place
+            .rows(&format!("select n, {list} from {counter}"))
             .await
-            .unwrap()
         {
-            let cells: Vec<String> = (1..)
+            let cells: Vec<String> = row[1..]
+                .iter()
                 .zip(&count.by)
-                .map(|(at, by)| {
+                .map(|(cell, by)| {
                     let column = table.columns.iter().find(|c| &c.name == by);
-                    names.show(&row, at, column.map_or(ColumnType::Did, |c| c.ty))
+                    names.show(cell, column.map_or(ColumnType::Did, |c| c.ty))
                 })
                 .collect();
-            lines.push(format!("{} = {}", cells.join(" | "), row.get::<i64, _>(0)));
+            lines.push(format!("{} = {}", cells.join(" | "), row[0].integer()));
         }
         lines.sort();
         tables.insert(format!("{}.{}", manifest.name, count.name), lines);
     }
-    let letters = dump_letters(c, id).await;
-    tables.insert(format!("{}.dead_letter", manifest.name), letters);
-}
-
-async fn dump_letters(c: &mut SqliteConnection, id: i64) -> Vec<String> {
-    let sql = format!(
-        "select n.uri || ' ' || l.reason from dead_letter l join ({}) n on n.id = l.record_id where l.generation = ?",
-        URIS.replace("r.rkey from", "r.rkey as uri from")
+    let letters = format!(
+        "select n.uri || ' ' || l.reason from dead_letter l join ({URIS}) n on n.id = l.record_id \
+         where l.generation = {id}"
     );
-    let mut letters: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(id)
-        .fetch_all(c)
-        .await
-        .unwrap();
+    let mut letters = place.texts(&letters).await;
     letters.sort();
-    letters
+    tables.insert(format!("{}.dead_letter", manifest.name), letters);
 }
 
 /// Shows where two dumps differ.

@@ -16,6 +16,7 @@ use super::error::ResyncError;
 use crate::atproto::mst::{Walk, WalkError};
 use crate::atproto::{Cid, Did, Nsid, RecordKey, Tid, cbor, syntax};
 use crate::entry::{Action, Entry, Op, Records, RejectedOp, Trust, partition_of};
+use crate::fault::crash;
 use crate::ingest::scope::Scope;
 use crate::limits;
 use crate::queue::Queue;
@@ -264,7 +265,9 @@ impl<'a> Snapshot<'a> {
         let append = self.parts.queue.append(partition, Entry::Records(records));
         self.runtime
             .block_on(append)
-            .map_err(|e| ResyncError::Ingest(e.into()))
+            .map_err(|e| ResyncError::Ingest(e.into()))?;
+        crash::at(crash::SNAPSHOT);
+        Ok(())
     }
 
     fn archived_collections(&self) -> Result<Vec<Nsid>, ResyncError> {

@@ -113,6 +113,38 @@ fn only_keyed_columns_are_short() {
     assert!(counted.contains("seen.subject"), "{counted}");
 }
 
+/// Each value fits a key, and three of them together do not fit an entry of a B-tree.
+#[test]
+fn what_goes_into_one_index_is_bounded_together() {
+    let part = r#"
+    [[tables]]
+    name = "wide"
+    columns = ["a text", "b text?", "c text", "d did", "free text"]
+    key = ["_did", "a"]
+    "#;
+    let index = "    indexes = [[\"a\", \"b desc\", \"_seen\"], [\"c\"]]\n";
+    let count = "    [[counts]]\n    name = \"by_all\"\n    table = \"wide\"\n    by = [\"c\", \"a\", \"b\", \"d\"]\n";
+    let head = MANIFEST.split("[[tables]]").next().unwrap();
+    let with = |more: &str| Manifest::from_toml(&format!("{head}{part}{more}")).unwrap();
+    let wide = |lens: [usize; 3]| RawPut {
+        table: 0,
+        row: vec![
+            text(&"a".repeat(lens[0])),
+            text(&"b".repeat(lens[1])),
+            text(&"c".repeat(lens[2])),
+            text(&format!("did:web:{}.example", "d".repeat(60))),
+            text(&"f".repeat(9_000)),
+        ],
+    };
+    assert!(rows(&with(index), vec![wide([1_024, 1_024, 1_024])]).is_ok());
+    let counted = with(&format!("{index}{count}"));
+    assert!(rows(&counted, vec![wide([1_024, 1_024, 504])]).is_ok());
+    assert_eq!(
+        rows(&counted, vec![wide([1_024, 1_024, 505])]).unwrap_err(),
+        "wide: expected at most 2560 bytes in all columns of one key, index or count, got 2561"
+    );
+}
+
 #[test]
 fn one_key_has_one_row() {
     assert!(rows(&manifest(), vec![thing("a"), thing("b")]).is_ok());

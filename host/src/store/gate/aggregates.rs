@@ -4,8 +4,17 @@ use aviary_manifest::ColumnType;
 use sqlparser::ast::{Expr, Value, WindowSpec, WindowType};
 
 use super::compiler::Compiler;
+use super::dialect::Aggregate;
 use super::functions::Args;
 use super::types::{Checked, Form, Typed, is_number, is_ordered};
+
+/// What an aggregate is called with.
+#[derive(Default)]
+struct Call {
+    /// `None` for `*`.
+    value: Option<String>,
+    distinct: bool,
+}
 
 impl Compiler<'_> {
     /// `count`, `sum`, `min`, `max`, `avg`, `total`.
@@ -23,11 +32,15 @@ impl Compiler<'_> {
         let made = self.aggregate_call(name, args);
         let filter = filter.map(|f| self.condition(f, "FILTER")).transpose();
         self.no_aggregates(None);
-        let (mut sql, ty, nullable, arg) = made?;
+        let (call, ty, nullable, arg) = made?;
         let filter = filter?;
-        if let Some(filter) = &filter {
-            sql += &format!(" filter (where {})", filter.sql);
-        }
+        let sql = self.dialect.aggregate(&Aggregate {
+            name,
+            value: call.value.as_deref(),
+            ty: arg.as_ref().and_then(|a| a.ty).unwrap_or(ty),
+            distinct: call.distinct,
+            filter: filter.as_ref().map(|f| f.sql.as_str()),
+        });
         let inside = arg.iter().chain(&filter).flat_map(|t| t.columns.clone());
         let (own, outer): (Vec<_>, Vec<_>) = inside.partition(|c| c.level == here);
         if own.is_empty() && !outer.is_empty() {
@@ -46,10 +59,10 @@ impl Compiler<'_> {
         &mut self,
         name: &str,
         args: &Args<'_>,
-    ) -> Checked<(String, ColumnType, bool, Option<Typed>)> {
+    ) -> Checked<(Call, ColumnType, bool, Option<Typed>)> {
         let (arg, distinct) = match args {
             Args::Star if name == "count" => {
-                return Ok(("count(*)".into(), ColumnType::Integer, false, None));
+                return Ok((Call::default(), ColumnType::Integer, false, None));
             }
             Args::List(list, distinct) if list.len() == 1 => (self.expr(list[0])?, *distinct),
             _ => return Err(format!("the aggregate {name} takes one argument")),
@@ -72,13 +85,11 @@ impl Compiler<'_> {
         } else {
             self.text(&arg)
         };
-        let distinct = if distinct { "distinct " } else { "" };
-        Ok((
-            format!("{name}({distinct}{value})"),
-            ty,
-            nullable,
-            Some(arg),
-        ))
+        let call = Call {
+            value: Some(value),
+            distinct,
+        };
+        Ok((call, ty, nullable, Some(arg)))
     }
 
     /// Whether aggregates may stand in what follows; otherwise the clause that forbids them.
@@ -160,7 +171,8 @@ impl Compiler<'_> {
                     [offset, ..] => steps(offset)
                         .ok_or_else(|| format!("{name} takes an offset written out"))?,
                 };
-                let sql = format!("{name}({}, {offset})", self.text(&value));
+                let text = self.text(&value);
+                let sql = self.dialect.neighbour(name, &text, offset);
                 Ok((sql, ty, true, Some(value)))
             }
             _ => Err(format!(

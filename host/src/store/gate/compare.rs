@@ -6,8 +6,8 @@ use sqlparser::ast::{Expr, Query, Value};
 use super::compiler::Compiler;
 use super::expr::stays_id;
 use super::select::Want;
-use super::types::{Checked, Form, Typed, comparable, is_ordered, word};
-use super::{BindForm, dialect};
+use super::types::{Checked, Form, Typed, comparable, is_ordered, met, word};
+use super::{BindForm, Dialect};
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,19 +74,22 @@ impl Compiler<'_> {
             return Err(format!("{} of {} is not allowed", op.sql(), ty.word()));
         }
         let equal = matches!(op, Op::Eq | Op::NotDistinct);
-        for side in [a, b] {
+        let ty = met(&[a, b]);
+        for side in [a, b].into_iter().filter(|s| ty.is_none() || s.ty == ty) {
             if let [column] = &side.columns[..] {
                 let term = column.name.clone();
                 self.wish(side, &term, equal);
             }
         }
         let is_id = !op.is_order() && a.ty.is_some_and(|t| stays_id(&[a, b], t));
-        let sql = format!(
-            "({} {} {})",
-            self.fit(a, is_id),
-            op.sql(),
-            self.fit(b, is_id)
-        );
+        let left = self.fit_as(a, is_id, ty);
+        let right = self.fit_as(b, is_id, ty);
+        let sql = match op {
+            Op::NotDistinct => self
+                .dialect
+                .not_distinct((&left, a.nullable), (&right, b.nullable)),
+            _ => format!("({left} {} {right})", op.sql()),
+        };
         let mut truth = Typed::truth(sql, &[a, b]);
         if matches!(op, Op::Distinct | Op::NotDistinct) {
             truth.nullable = false;
@@ -112,10 +115,13 @@ impl Compiler<'_> {
             Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => {
                 let all: Vec<(String, String)> = pairs
                     .iter()
-                    .map(|(a, b)| (self.text(a), self.text(b)))
+                    .map(|(a, b)| {
+                        let ty = met(&[a, b]);
+                        (self.fit_as(a, false, ty), self.fit_as(b, false, ty))
+                    })
                     .collect();
                 if pairs.iter().any(|(a, _)| a.form == Form::Id) {
-                    row_order(op, &all)
+                    row_order(self.dialect, op, &all)
                 } else {
                     let (a, b): (Vec<String>, Vec<String>) = all.into_iter().unzip();
                     format!("(({}) {} ({}))", a.join(", "), op.sql(), b.join(", "))
@@ -141,12 +147,13 @@ impl Compiler<'_> {
         let high = self.expr(high)?;
         self.compare(Op::GtEq, &x, &low)?;
         self.compare(Op::LtEq, &x, &high)?;
+        let ty = met(&[&x, &low, &high]);
         let sql = format!(
             "({} {}between {} and {})",
-            self.text(&x),
+            self.fit_as(&x, false, ty),
             if negated { "not " } else { "" },
-            self.text(&low),
-            self.text(&high)
+            self.fit_as(&low, false, ty),
+            self.fit_as(&high, false, ty)
         );
         Ok(Typed::truth(sql, &[&x, &low, &high]))
     }
@@ -172,8 +179,9 @@ impl Compiler<'_> {
             parts.push(item);
         }
         let is_id = x.ty.is_some_and(|t| stays_id(&parts, t));
-        let all: Vec<String> = items.iter().map(|i| self.fit(i, is_id)).collect();
-        let head = self.fit(&x, is_id);
+        let ty = met(&parts);
+        let all: Vec<String> = items.iter().map(|i| self.fit_as(i, is_id, ty)).collect();
+        let head = self.fit_as(&x, is_id, ty);
         let sql = format!("({head} {} ({}))", word_in(negated), all.join(", "));
         Ok(Typed::truth(sql, &parts))
     }
@@ -185,7 +193,8 @@ impl Compiler<'_> {
         }
         let item = super::compiler::constant(String::new(), ty);
         comparable(x, &item, "in")?;
-        if let [column] = &x.columns[..] {
+        let number = met(&[x, &item]);
+        if let ([column], true) = (&x.columns[..], number.is_none() || x.ty == number) {
             let term = column.name.clone();
             self.wish(x, &term, true);
         }
@@ -195,9 +204,11 @@ impl Compiler<'_> {
         } else {
             BindForm::ValueList
         };
-        let list = dialect::list(&self.bind(param, form));
-        let head = self.fit(x, is_id);
-        let sql = format!("({head} {} {list})", word_in(negated));
+        let list = self.bind(param, form);
+        let head = self.fit_as(x, is_id, number);
+        let sql = self
+            .dialect
+            .in_list(&head, negated, &list, number.is_some());
         Ok(Typed::truth(sql, &[x]))
     }
 
@@ -234,7 +245,12 @@ impl Compiler<'_> {
             let term = column.name.clone();
             self.wish(&x, &term, true);
         }
-        let head = self.fit(&x, is_id);
+        let ty = met(&[&x, &item]);
+        if ty.is_some() && item.ty != ty {
+            let column = self.dialect.as_real("c0");
+            rows.sql = format!("select {column} from ({}) as \"r\"", rows.sql);
+        }
+        let head = self.fit_as(&x, is_id, ty);
         let sql = format!("({head} {} ({}))", word_in(negated), rows.sql);
         let mut truth = Typed::truth(sql, &[&x, &item]);
         truth.columns = x.columns.iter().cloned().chain(outer).collect();
@@ -291,9 +307,9 @@ fn word_in(negated: bool) -> &'static str {
 
 /// A row comparison spelled out, its first column as a bound of its own, so that an index serves it:
 /// `a <= x and (a < x or b < y)`.
-fn row_order(op: Op, pairs: &[(String, String)]) -> String {
+fn row_order(dialect: Dialect, op: Op, pairs: &[(String, String)]) -> String {
     let Some(((a, x), rest)) = pairs.split_first() else {
-        return dialect::boolean(false).into();
+        return dialect.boolean(false).into();
     };
     if rest.is_empty() {
         return format!("({a} {} {x})", op.sql());
@@ -301,6 +317,6 @@ fn row_order(op: Op, pairs: &[(String, String)]) -> String {
     let strict = op.strict();
     format!(
         "({a} {strict}= {x} and ({a} {strict} {x} or {}))",
-        row_order(op, rest)
+        row_order(dialect, op, rest)
     )
 }

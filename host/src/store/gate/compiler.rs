@@ -6,12 +6,13 @@ use sqlparser::ast::{Ident, Value};
 
 use super::scope::{Cte, Level, resolve, spelled};
 use super::types::{Checked, ColumnUse, Form, Typed};
-use super::{BindForm, BindParam, Bounded, GateSchema, ReadSource, dialect};
+use super::{BindForm, BindParam, Bounded, Dialect, GateSchema, ReadSource};
 use crate::limits;
 
 /// The state of compiling one read.
 #[derive(Debug)]
 pub(super) struct Compiler<'a> {
+    pub(super) dialect: Dialect,
     pub(super) schema: &'a GateSchema,
     pub(super) params: &'a [ParamType],
     pub(super) binds: Vec<BindParam>,
@@ -29,8 +30,9 @@ pub(super) struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn new(schema: &'a GateSchema, params: &'a [ParamType]) -> Self {
+    pub(super) fn new(dialect: Dialect, schema: &'a GateSchema, params: &'a [ParamType]) -> Self {
         Self {
+            dialect,
             schema,
             params,
             binds: Vec::new(),
@@ -71,20 +73,21 @@ impl<'a> Compiler<'a> {
 
     /// The placeholder of a parameter bound in one form.
     pub(super) fn bind(&mut self, param: usize, form: BindForm) -> String {
-        let wanted = BindParam { param, form };
+        let ty = self.params[param].ty;
+        let wanted = BindParam { param, ty, form };
         let at = self.binds.iter().position(|b| *b == wanted);
         let at = at.unwrap_or_else(|| {
             self.binds.push(wanted);
             self.binds.len() - 1
         });
-        dialect::param(at + 1)
+        self.dialect.param(at + 1, ty, form)
     }
 
     /// The SQL of a value as the author sees it.
     pub(super) fn text(&mut self, value: &Typed) -> String {
         match (value.form, value.ty) {
             (Form::Param(param), _) => self.bind(param, BindForm::Value),
-            (Form::Id, Some(ty)) => dialect::text_of(ty, &value.sql),
+            (Form::Id, Some(ty)) => self.dialect.text_of(ty, &value.sql),
             _ => value.sql.clone(),
         }
     }
@@ -103,6 +106,18 @@ impl<'a> Compiler<'a> {
             self.id(value)
         } else {
             self.text(value)
+        }
+    }
+
+    /// The SQL of a value where one of a type is meant: an integer becomes a real, NULL is one of that type.
+    pub(super) fn fit_as(&mut self, value: &Typed, is_id: bool, ty: Option<ColumnType>) -> String {
+        match (value.ty, ty) {
+            (None, Some(ty)) => self.dialect.null(ty, is_id),
+            (Some(ColumnType::Integer), Some(ColumnType::Real)) => {
+                let integer = self.text(value);
+                self.dialect.as_real(&integer)
+            }
+            _ => self.fit(value, is_id),
         }
     }
 
@@ -149,16 +164,18 @@ impl<'a> Compiler<'a> {
     pub(super) fn value(&mut self, value: &Value) -> Checked<Typed> {
         match value {
             Value::Placeholder(text) => self.single_param(text),
-            Value::Number(digits, false) => number(digits),
-            Value::SingleQuotedString(text) => Ok(constant(dialect::text(text), ColumnType::Text)),
+            Value::Number(digits, false) => number(self.dialect, digits),
+            Value::SingleQuotedString(text) => {
+                Ok(constant(self.dialect.text(text), ColumnType::Text))
+            }
             Value::Boolean(b) => Ok(constant(
-                dialect::boolean(*b).to_owned(),
+                self.dialect.boolean(*b).to_owned(),
                 ColumnType::Boolean,
             )),
             Value::HexStringLiteral(hex)
                 if hex.len() % 2 == 0 && hex.bytes().all(|b| b.is_ascii_hexdigit()) =>
             {
-                Ok(constant(dialect::bytes(hex), ColumnType::Bytes))
+                Ok(constant(self.dialect.bytes(hex), ColumnType::Bytes))
             }
             Value::Null => Ok(Typed {
                 ty: None,
@@ -213,23 +230,24 @@ pub(super) fn constant(sql: String, ty: ColumnType) -> Typed {
     Typed::new(sql, ty, false, &[])
 }
 
-fn number(digits: &str) -> Checked<Typed> {
+fn number(dialect: Dialect, digits: &str) -> Checked<Typed> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    let (sql, ty) = if plain {
+    let (sql, ty, nonzero) = if plain {
         let n: i64 = digits
             .parse()
             .map_err(|_| format!("{digits} does not fit an int64"))?;
-        (n.to_string(), ColumnType::Integer)
+        (dialect.integer(n), ColumnType::Integer, n != 0)
     } else {
         let x: f64 = digits
             .parse()
             .ok()
             .filter(|x: &f64| x.is_finite())
             .ok_or_else(|| format!("expected a number, got {digits}"))?;
-        (format!("{x:?}"), ColumnType::Real)
+        (dialect.real(x), ColumnType::Real, x != 0.0)
     };
     Ok(Typed {
         literal: true,
+        nonzero,
         ..constant(sql, ty)
     })
 }

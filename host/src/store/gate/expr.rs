@@ -6,11 +6,20 @@ use sqlparser::ast::{BinaryOperator, CaseWhen, CastKind, DataType, Expr, UnaryOp
 use super::compare::Op;
 use super::compiler::Compiler;
 use super::types::{Checked, Form, Typed, is_number, is_texty, unify};
+use crate::limits;
 
 impl Compiler<'_> {
     /// Checks and rewrites one expression.
     pub(super) fn expr(&mut self, expr: &Expr) -> Checked<Typed> {
         let mut typed = self.descend(|c| c.expr_kind(expr))?;
+        // Some spellings write an operand twice: nested ones would double without end.
+        if typed.sql.len() > limits::READ_REWRITTEN_BYTES_MAX {
+            return Err(format!(
+                "{} becomes longer than {} bytes",
+                shown(expr),
+                limits::READ_REWRITTEN_BYTES_MAX
+            ));
+        }
         // What is a GROUP BY key of a SELECT around us is a constant in each of its groups.
         for (number, level) in self.levels.iter().enumerate() {
             if level.keys.contains(&typed.sql) {
@@ -140,6 +149,7 @@ impl Compiler<'_> {
                 let sql = format!("({sign} {})", typed.sql);
                 Ok(Typed {
                     literal: typed.literal,
+                    nonzero: typed.nonzero,
                     ..Typed::new(sql, ty, typed.nullable, &[&typed])
                 })
             }
@@ -152,10 +162,14 @@ impl Compiler<'_> {
         let b = self.expr(right)?;
         let ty = arithmetic_type(&a, op, &b)
             .ok_or_else(|| format!("{} {op} {} is not allowed", a.word(), b.word()))?;
+        let is_division = matches!(op, "/" | "%");
         // Division by zero is NULL.
-        let safe = b.literal && b.sql.bytes().any(|c| matches!(c, b'1'..=b'9'));
-        let nullable = a.nullable || b.nullable || (matches!(op, "/" | "%") && !safe);
-        let sql = format!("({} {op} {})", a.sql, b.sql);
+        let nullable = a.nullable || b.nullable || (is_division && !b.nonzero);
+        let sql = if is_division {
+            self.dialect.division(&a.sql, op, &b.sql, b.nonzero)
+        } else {
+            format!("({} {op} {})", a.sql, b.sql)
+        };
         Ok(Typed::new(sql, ty, nullable, &[&a, &b]))
     }
 
@@ -214,10 +228,10 @@ impl Compiler<'_> {
         is_id &= !parts.iter().any(|p| p.aggregate || p.window);
         let mut sql = String::from("case");
         for (test, value) in tests.iter().zip(&values) {
-            sql += &format!(" when {test} then {}", self.fit(value, is_id));
+            sql += &format!(" when {test} then {}", self.fit_as(value, is_id, Some(ty)));
         }
         if let (true, Some(value)) = (has_else, values.last()) {
-            sql += &format!(" else {}", self.fit(value, is_id));
+            sql += &format!(" else {}", self.fit_as(value, is_id, Some(ty)));
         }
         let nullable = !has_else || values.iter().any(|v| v.nullable);
         parts.extend(values);
@@ -241,18 +255,16 @@ impl Compiler<'_> {
     fn cast(&mut self, inner: &Expr, to: &DataType) -> Checked<Typed> {
         use ColumnType::{Integer, Real, Text};
         let typed = self.expr(inner)?;
-        let (ty, name) = match to {
-            DataType::Integer(None) | DataType::Int(None) | DataType::BigInt(None) => {
-                (Integer, "integer")
-            }
-            DataType::Real | DataType::DoublePrecision => (Real, "real"),
-            DataType::Text => (Text, "text"),
+        let ty = match to {
+            DataType::Integer(None) | DataType::Int(None) | DataType::BigInt(None) => Integer,
+            DataType::Real | DataType::DoublePrecision => Real,
+            DataType::Text => Text,
             other => return Err(format!("cast to {other} is not allowed")),
         };
-        match typed.ty {
-            Some(from) if is_texty(from) && ty == Text => {}
-            Some(Integer | Real) if ty != Text => {}
-            Some(Integer) => {}
+        let from = match typed.ty {
+            Some(from) if is_texty(from) && ty == Text => from,
+            Some(from @ (Integer | Real)) if ty != Text => from,
+            Some(Integer) => Integer,
             _ => {
                 return Err(format!(
                     "cast of {} to {} is not allowed",
@@ -260,8 +272,9 @@ impl Compiler<'_> {
                     ty.word()
                 ));
             }
-        }
-        let sql = format!("cast({} as {name})", self.text(&typed));
+        };
+        let value = self.text(&typed);
+        let sql = self.dialect.cast(&value, from, ty);
         Ok(Typed::new(sql, ty, typed.nullable, &[&typed]))
     }
 }

@@ -21,12 +21,13 @@ fn relation(name: &str, physical: &str, columns: &[&str]) -> Relation {
     });
     Relation {
         name: name.to_owned(),
+        schema: None,
         physical: physical.to_owned(),
         columns: columns.collect(),
     }
 }
 
-/// Two tables, two counts, one granted table, one host view.
+/// Three tables, two counts, one granted table, one host view.
 pub(crate) fn schema() -> GateSchema {
     GateSchema {
         relations: vec![
@@ -64,6 +65,11 @@ pub(crate) fn schema() -> GateSchema {
                 "g1_by_subject_v",
                 &["subject at-uri", "n integer"],
             ),
+            relation(
+                "numbers",
+                "g1_numbers_v",
+                &["id integer", "n integer?", "x real?", "t text?", "b bytes?"],
+            ),
             relation("other.follow", "g2_follow_v", &["_did did", "subject did"]),
             relation(
                 "record",
@@ -73,6 +79,60 @@ pub(crate) fn schema() -> GateSchema {
         ],
     }
 }
+
+/// Reads that an index of the schema serves: parameters, columns, SQL.
+pub(crate) const SERVED: &[(&str, &str, &str)] = &[
+    (
+        "time, at-uri, integer",
+        "u at-uri",
+        "select _uri from status where (created_at, _uri) < ($1, $2) order by created_at desc, _uri desc limit $3",
+    ),
+    (
+        "integer",
+        "u at-uri",
+        "select _uri from status order by created_at desc, _uri desc limit $1",
+    ),
+    (
+        "at-uri[]",
+        "u at-uri, n integer?",
+        "select _uri, (select n from by_subject b where b.subject = s._uri) from status s where _uri in ($1)",
+    ),
+    (
+        "text[]",
+        "u at-uri",
+        "select _uri from status where status in ($1)",
+    ),
+    (
+        "text",
+        "u at-uri",
+        "select _uri from status where starts_with(status, $1)",
+    ),
+    (
+        "at-uri",
+        "n integer",
+        "select count(*) from likes where subject = $1",
+    ),
+    (
+        "",
+        "s text, n integer",
+        "select status, n from by_status order by n desc limit 10",
+    ),
+    (
+        "at-uri, integer",
+        "u at-uri",
+        "select s._uri from likes l join status s on s._uri = l._uri where l.subject = $1 order by l.created_at desc limit $2",
+    ),
+    (
+        "at-uri",
+        "u at-uri",
+        "with recursive t(u) as (select _uri from status where _uri = $1 union select s._uri from t join status s on s.subject = t.u) select u from t order by u",
+    ),
+    (
+        "at-uri",
+        "d did?",
+        "select l._did from status s left join likes l on l.subject = s._uri where s._uri = $1",
+    ),
+];
 
 /// A read as a manifest declares it; `params` and `returns` are lists with `, ` between.
 pub(crate) fn read(params: &str, returns: &str, sql: &str) -> Read {

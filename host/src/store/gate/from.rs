@@ -22,7 +22,7 @@ impl Compiler<'_> {
             if sql.is_empty() {
                 sql = format!(" from {item}");
             } else {
-                sql += &format!(" {} {item}", dialect::CROSS_JOIN);
+                sql += &format!(" {} {item}", self.dialect.cross_join());
             }
             for join in joins {
                 sql += &self.join(join)?;
@@ -45,7 +45,7 @@ impl Compiler<'_> {
             JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => ("left join", on, true),
             JoinOperator::CrossJoin(JoinConstraint::None) => {
                 let item = self.table(relation)?;
-                return Ok(format!(" {} {item}", dialect::CROSS_JOIN));
+                return Ok(format!(" {} {item}", self.dialect.cross_join()));
             }
             _ => {
                 return Err(format!(
@@ -54,7 +54,14 @@ impl Compiler<'_> {
                 ));
             }
         };
+        let recursive_uses = self.recursive_uses();
         let item = self.table(relation)?;
+        if is_left && self.recursive_uses() > recursive_uses {
+            return Err(format!(
+                "{}: a table that names itself cannot stand on the right of LEFT JOIN",
+                shown(join)
+            ));
+        }
         let JoinConstraint::On(on) = constraint else {
             return Err(format!("{} needs ON and a condition", shown(join)));
         };
@@ -65,6 +72,12 @@ impl Compiler<'_> {
             }
         }
         Ok(format!(" {word} {item} on {}", on.sql))
+    }
+
+    /// How often tables that are being made by naming themselves were named so far.
+    fn recursive_uses(&self) -> usize {
+        let recursive = self.ctes.iter().filter(|c| c.is_recursive);
+        recursive.map(|c| c.uses).sum()
     }
 
     fn table(&mut self, factor: &TableFactor) -> Checked<String> {
@@ -135,7 +148,7 @@ impl Compiler<'_> {
             cte.uses += 1;
             let (table, columns) = (cte.emitted.clone(), cte.columns.clone());
             return self
-                .enter_named(alias, 'e', &table, columns)
+                .enter_named(alias, 'e', &dialect::name(&table), columns)
                 .map(|(sql, _)| sql);
         }
         let Some(relation) = self.schema.relations.iter().find(|r| r.name == full) else {
@@ -150,7 +163,8 @@ impl Compiler<'_> {
                 known.join(", ")
             ));
         };
-        let (sql, emitted) = self.enter_named(alias, 't', &relation.physical, columns(relation))?;
+        let table = dialect::relation(relation.schema.as_deref(), &relation.physical);
+        let (sql, emitted) = self.enter_named(alias, 't', &table, columns(relation))?;
         self.sources.push(ReadSource {
             relation: relation.name.clone(),
             physical: relation.physical.clone(),
@@ -169,7 +183,7 @@ impl Compiler<'_> {
         columns: Vec<SourceColumn>,
     ) -> Checked<(String, String)> {
         let emitted = self.fresh(prefix);
-        let sql = format!("{} as {}", dialect::name(table), dialect::name(&emitted));
+        let sql = format!("{table} as {}", dialect::name(&emitted));
         self.enter(Source {
             alias,
             emitted: emitted.clone(),

@@ -6,11 +6,12 @@ use sqlparser::ast::{
     ObjectName, ObjectNamePart, Value,
 };
 
+use super::BindForm;
 use super::compiler::Compiler;
+use super::dialect::after_prefix;
 use super::expr::shown;
 use super::scope::spelled;
-use super::types::{Checked, Form, Typed, comparable, is_number, is_ordered, is_texty};
-use super::{BindForm, dialect};
+use super::types::{Checked, Form, Typed, comparable, is_number, is_ordered, is_texty, met};
 
 /// For the message about a function that is not in the list.
 const ALLOWED: &str = "coalesce nullif abs round length substr starts_with min max, the aggregates count sum min max \
@@ -85,7 +86,7 @@ impl Compiler<'_> {
                 if !x.ty.is_some_and(is_number) {
                     return Err(wrong(name, "a number", &x));
                 }
-                let sql = format!("round({})", x.sql);
+                let sql = self.dialect.round(&x.sql);
                 Ok(Typed::new(sql, ColumnType::Real, x.nullable, &[&x]))
             }
             ("length", [x]) => {
@@ -93,7 +94,8 @@ impl Compiler<'_> {
                 if !x.ty.is_some_and(|t| is_texty(t) || t == ColumnType::Bytes) {
                     return Err(wrong(name, "text or bytes", &x));
                 }
-                let sql = format!("length({})", self.text(&x));
+                let value = self.text(&x);
+                let sql = self.dialect.length(&value);
                 Ok(Typed::new(sql, ColumnType::Integer, x.nullable, &[&x]))
             }
             ("substr", [x, from]) => self.substr(x, from, None),
@@ -112,7 +114,10 @@ impl Compiler<'_> {
     fn coalesce(&mut self, args: &[&Expr]) -> Checked<Typed> {
         let values: Vec<Typed> = args.iter().map(|a| self.expr(a)).collect::<Checked<_>>()?;
         let (ty, is_id) = self.one_type(&values, "coalesce")?;
-        let all: Vec<String> = values.iter().map(|v| self.fit(v, is_id)).collect();
+        let all: Vec<String> = values
+            .iter()
+            .map(|v| self.fit_as(v, is_id, Some(ty)))
+            .collect();
         let nullable = values.iter().all(|v| v.nullable);
         let parts: Vec<&Typed> = values.iter().collect();
         Ok(Typed {
@@ -133,8 +138,11 @@ impl Compiler<'_> {
         let Some(ty) = a.ty else {
             return Err(wrong("nullif", "a value", &a));
         };
-        let sql = format!("nullif({}, {})", self.text(&a), self.text(&b));
-        Ok(Typed::new(sql, ty, true, &[&a, &b]))
+        let number = met(&[&a, &b]);
+        let left = self.fit_as(&a, false, number);
+        let right = self.fit_as(&b, false, number);
+        let sql = format!("nullif({left}, {right})");
+        Ok(Typed::new(sql, number.unwrap_or(ty), true, &[&a, &b]))
     }
 
     /// `min(a, b, …)` and `max(a, b, …)`: backends disagree about NULL, so none may be null.
@@ -149,9 +157,12 @@ impl Compiler<'_> {
                 "{name} of several values takes none that may be null: use coalesce"
             ));
         }
-        let all: Vec<String> = values.iter().map(|v| self.text(v)).collect();
+        let all: Vec<String> = values
+            .iter()
+            .map(|v| self.fit_as(v, false, Some(ty)))
+            .collect();
         let parts: Vec<&Typed> = values.iter().collect();
-        let sql = dialect::extreme(name == "max", &all.join(", "));
+        let sql = self.dialect.extreme(name == "max", &all.join(", "));
         Ok(Typed::new(sql, ty, false, &parts))
     }
 
@@ -162,11 +173,9 @@ impl Compiler<'_> {
             return Err(wrong("substr", "text", &x));
         }
         let from = whole(from, 1)?;
-        let mut sql = format!("substr({}, {from}", self.text(&x));
-        if let Some(len) = len {
-            sql += &format!(", {}", whole(len, 0)?);
-        }
-        sql.push(')');
+        let len = len.map(|len| whole(len, 0)).transpose()?;
+        let value = self.text(&x);
+        let sql = self.dialect.substr(&value, from, len);
         Ok(Typed::new(sql, ColumnType::Text, x.nullable, &[&x]))
     }
 
@@ -188,17 +197,23 @@ impl Compiler<'_> {
                     let term = column.name.clone();
                     self.wish(&x, &term, false);
                 }
-                let high = match &value.value {
+                let below = match &value.value {
                     Value::Placeholder(p) => {
                         let param = self.param(p)?;
-                        self.bind(param, BindForm::PrefixEnd)
+                        let end = self.bind(param, BindForm::PrefixEnd);
+                        Some(self.dialect.below_end(&text, &end))
                     }
-                    Value::SingleQuotedString(p) => dialect::prefix_end(p),
+                    Value::SingleQuotedString(p) => {
+                        after_prefix(p).map(|end| format!("{text} < {}", self.dialect.text(&end)))
+                    }
                     other => return Err(format!("starts_with of {other} is not allowed")),
                 };
-                format!("({text} >= {low} and {text} < {high})")
+                match below {
+                    Some(below) => format!("({text} >= {low} and {below})"),
+                    None => format!("({text} >= {low})"),
+                }
             }
-            _ => format!("(substr({text}, 1, length({low})) = {low})"),
+            _ => self.dialect.begins(&text, &low),
         };
         Ok(Typed::truth(sql, &[&x, &start]))
     }

@@ -7,7 +7,6 @@ use sqlparser::ast::{
 };
 
 use super::compiler::Compiler;
-use super::dialect;
 use super::expr::shown;
 use super::scope::spelled;
 use super::select::Out;
@@ -135,7 +134,7 @@ impl Compiler<'_> {
         };
         let typed = self.value(&value.value)?;
         if typed.ty == Some(ColumnType::Integer) {
-            Ok(dialect::row_limit(&typed.sql))
+            Ok(self.dialect.row_limit(&typed.sql))
         } else {
             Err(format!("{clause} takes an integer, got {}", typed.word()))
         }

@@ -57,6 +57,8 @@ pub(super) struct Cte {
     pub(super) columns: Vec<SourceColumn>,
     /// How often it was named.
     pub(super) uses: usize,
+    /// Whether it is being made just now, by naming itself.
+    pub(super) is_recursive: bool,
 }
 
 /// An identifier as the schema spells it: unquoted ones are lower case.
@@ -120,6 +122,13 @@ fn names(sources: &[Source]) -> String {
 
 /// A column of a source, as an expression.
 pub(super) fn reference(level: usize, emitted: &str, column: &SourceColumn) -> Typed {
+    // What is always NULL has the type of what it meets.
+    if column.ty.is_none() {
+        return Typed {
+            ty: None,
+            ..Typed::new("null".into(), ColumnType::Text, true, &[])
+        };
+    }
     Typed {
         sql: format!(
             "{}.{}",
@@ -130,6 +139,7 @@ pub(super) fn reference(level: usize, emitted: &str, column: &SourceColumn) -> T
         nullable: column.nullable,
         form: if column.is_id { Form::Id } else { Form::Plain },
         literal: false,
+        nonzero: false,
         aggregate: false,
         window: false,
         bare: true,

@@ -1,5 +1,6 @@
 //! Queries: one SELECT with its ORDER BY and LIMIT, and what a query gives to the query around it.
 
+use aviary_manifest::ColumnType;
 use sqlparser::ast::{LimitClause, OrderBy, Query, Select, SetExpr};
 
 use super::compiler::Compiler;
@@ -17,6 +18,9 @@ pub(super) enum Want {
     /// As text.
     Text,
 }
+
+/// How a column is rendered: whether as an id, and the type that is meant.
+pub(super) type Shown = (bool, Option<ColumnType>);
 
 /// A rewritten query and its columns, called `c0`, `c1`, ….
 #[derive(Clone, Debug)]
@@ -48,6 +52,15 @@ pub(super) struct Core {
     pub(super) has_keys: bool,
     pub(super) has_having: bool,
     pub(super) aggregate: bool,
+}
+
+/// Whether a query's SQL ends in a LIMIT.
+pub(super) fn is_cut(query: &Query) -> bool {
+    match (&query.limit_clause, &*query.body) {
+        (Some(_), _) => true,
+        (None, SetExpr::Query(inner)) => query.order_by.is_none() && is_cut(inner),
+        _ => false,
+    }
 }
 
 impl Compiler<'_> {
@@ -160,7 +173,7 @@ impl Compiler<'_> {
         let ids = core.outs.iter().any(|o| o.value.form == Form::Id);
         if core.distinct && ids && *want == Want::Text {
             // Distinct as ids first, then text of what is left.
-            let inner = self.render(&core, &self.kept(&core.outs), "", "");
+            let inner = self.render(&core, &self.forms(&core.outs, &Want::Keep), "", "");
             self.note_bounds(!has_source);
             let sorted = move |_: &mut Self, outs: &[Out]| {
                 let mut terms = terms;
@@ -207,7 +220,7 @@ impl Compiler<'_> {
             .outs
             .iter()
             .zip(&forms)
-            .map(|(o, id)| self.fit(&o.value, *id))
+            .map(|(o, (id, ty))| self.fit_as(&o.value, *id, *ty))
             .collect();
         let order = self.order_sql(terms, &rendered);
         self.render(core, &forms, &order, limit)
@@ -241,24 +254,25 @@ impl Compiler<'_> {
         })
     }
 
-    fn forms(&self, outs: &[Out], want: &Want) -> Vec<bool> {
-        match want {
-            Want::Keep => self.kept(outs),
-            Want::Text => vec![false; outs.len()],
-        }
-    }
-
-    fn kept(&self, outs: &[Out]) -> Vec<bool> {
-        outs.iter().map(|o| o.value.form == Form::Id).collect()
+    fn forms(&self, outs: &[Out], want: &Want) -> Vec<Shown> {
+        outs.iter()
+            .map(|o| (*want == Want::Keep && o.value.form == Form::Id, o.value.ty))
+            .collect()
     }
 
     /// The SQL of a SELECT with each column as id or as text.
-    pub(super) fn render(&mut self, core: &Core, ids: &[bool], order: &str, limit: &str) -> Rowset {
+    pub(super) fn render(
+        &mut self,
+        core: &Core,
+        forms: &[Shown],
+        order: &str,
+        limit: &str,
+    ) -> Rowset {
         let mut items = Vec::new();
         let mut columns = Vec::new();
-        for (number, (out, is_id)) in core.outs.iter().zip(ids).enumerate() {
+        for (number, (out, (is_id, ty))) in core.outs.iter().zip(forms).enumerate() {
             let physical = format!("c{number}");
-            let sql = self.fit(&out.value, *is_id);
+            let sql = self.fit_as(&out.value, *is_id, *ty);
             items.push(format!("{sql} as {}", dialect::name(&physical)));
             columns.push(SourceColumn {
                 name: out.name.clone(),

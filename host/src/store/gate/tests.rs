@@ -1,15 +1,31 @@
 use super::fixture::{read, schema};
-use super::{BindForm, BindParam, compile};
+use aviary_manifest::ColumnType;
 
+use super::{BindForm, BindParam, CompiledRead, Dialect, compile};
+
+/// The refusal of a read: the same for both databases.
 fn refusal(params: &str, returns: &str, sql: &str) -> String {
-    match compile(&read(params, returns, sql), &schema()) {
-        Ok(read) => panic!("{sql:.200} was accepted as {:.200}", read.sql),
-        Err(error) => error.message,
-    }
+    let [sqlite, postgres] =
+        BOTH.map(
+            |dialect| match compile(&read(params, returns, sql), &schema(), dialect) {
+                Ok(read) => panic!("{sql:.200} was accepted as {:.200}", read.sql),
+                Err(error) => error.message,
+            },
+        );
+    assert_eq!(sqlite, postgres);
+    sqlite
 }
 
+const BOTH: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
+
+fn compiled(params: &str, returns: &str, sql: &str, dialect: Dialect) -> CompiledRead {
+    compile(&read(params, returns, sql), &schema(), dialect).unwrap()
+}
+
+/// The SQL for SQLite of a read that is good for both.
 fn sql_of(params: &str, returns: &str, sql: &str) -> String {
-    compile(&read(params, returns, sql), &schema()).unwrap().sql
+    compiled(params, returns, sql, Dialect::Postgres);
+    compiled(params, returns, sql, Dialect::Sqlite).sql
 }
 
 /// SQL that returns one integer, and what the refusal has to say.
@@ -381,7 +397,21 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "with recursive x(a) as (select a from x union all select a from x) select a from x",
-        "no table x",
+        "only the last part names it",
+    ),
+    (
+        "with recursive x(a) as (select 1 union all select a + 1 from x where a < 3 union all select a + 2 from x \
+         where a < 3) select a from x",
+        "only the last part names it",
+    ),
+    (
+        "with recursive x(a) as (select 1 union all select b.n from by_status b left join x on x.a = b.n) \
+         select a from x",
+        "cannot stand on the right of LEFT JOIN",
+    ),
+    (
+        "with x as (select null as a) select count(*) from x group by a",
+        "uses no column",
     ),
     (
         "select (select status, n from by_status) from status",
@@ -418,15 +448,17 @@ const REFUSED: &[(&str, &str)] = &[
 fn each_refusal_says_why() {
     let mut wrong = Vec::new();
     for (sql, expected) in REFUSED {
-        match compile(&read("", "x integer", sql), &schema()) {
-            Ok(read) => wrong.push(format!("{sql}\n  accepted: {}", read.sql)),
-            Err(error) if !error.message.contains(expected) => {
-                wrong.push(format!(
-                    "{sql}\n  expected …{expected}…\n  got {}",
-                    error.message
-                ));
+        for dialect in BOTH {
+            match compile(&read("", "x integer", sql), &schema(), dialect) {
+                Ok(read) => wrong.push(format!("{sql}\n  accepted: {}", read.sql)),
+                Err(error) if !error.message.contains(expected) => {
+                    wrong.push(format!(
+                        "{sql}\n  expected …{expected}…\n  got {}",
+                        error.message
+                    ));
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -487,6 +519,16 @@ fn a_bomb_of_nesting_is_refused_without_a_deep_stack() {
 }
 
 #[test]
+fn a_bomb_of_operands_that_are_written_twice_is_refused() {
+    let mut text = "status".to_owned();
+    for _ in 0..25 {
+        text = format!("case when starts_with({text}, 'a') then 'b' else 'c' end");
+    }
+    let sql = format!("select length({text}) from status");
+    assert!(refusal("", "x integer", &sql).contains("becomes longer than"));
+}
+
+#[test]
 fn nothing_of_the_author_is_passed_on() {
     let sql = sql_of(
         "",
@@ -541,26 +583,22 @@ fn ids_stay_ids_until_text_is_asked_for() {
 
 #[test]
 fn parameters_are_bound_by_what_they_meet() {
-    let compiled = compile(
-        &read(
-            "did, at-uri[], text",
-            "x did",
-            "select _did from likes where _did = $1 and subject in ($2) and _did > $1 and starts_with(_uri, $3)",
-        ),
-        &schema(),
-    )
-    .unwrap();
-    let bound = |param, form| BindParam { param, form };
-    assert_eq!(
-        compiled.params,
-        [
-            bound(0, BindForm::Id),
-            bound(1, BindForm::IdList),
-            bound(0, BindForm::Value),
-            bound(2, BindForm::Value),
-            bound(2, BindForm::PrefixEnd),
-        ]
-    );
+    use ColumnType::{AtUri, Did, Text};
+    let sql = "select _did from likes where _did = $1 and subject in ($2) and _did > $1 and starts_with(_uri, $3)";
+    let bound = |param, ty, form| BindParam { param, ty, form };
+    for dialect in BOTH {
+        let read = compiled("did, at-uri[], text", "x did", sql, dialect);
+        assert_eq!(
+            read.params,
+            [
+                bound(0, Did, BindForm::Id),
+                bound(1, AtUri, BindForm::IdList),
+                bound(0, Did, BindForm::Value),
+                bound(2, Text, BindForm::Value),
+                bound(2, Text, BindForm::PrefixEnd),
+            ]
+        );
+    }
 }
 
 #[test]

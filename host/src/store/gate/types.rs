@@ -40,6 +40,8 @@ pub(super) struct Typed {
     pub(super) form: Form,
     /// A number written out.
     pub(super) literal: bool,
+    /// One that is not 0.
+    pub(super) nonzero: bool,
     /// Contains an aggregate of its own SELECT.
     pub(super) aggregate: bool,
     /// Contains a window function of its own SELECT.
@@ -59,6 +61,7 @@ impl Typed {
             nullable,
             form: Form::Plain,
             literal: false,
+            nonzero: false,
             aggregate: parts.iter().any(|p| p.aggregate),
             window: parts.iter().any(|p| p.window),
             bare: false,
@@ -133,6 +136,13 @@ pub(super) fn comparable(a: &Typed, b: &Typed, what: &str) -> Checked<()> {
         x.word(),
         y.word()
     ))
+}
+
+/// The type in which numbers meet when some are integers and some are reals. SQLite compares those exactly, Postgres
+/// as reals: so both do the latter.
+pub(super) fn met(values: &[&Typed]) -> Option<ColumnType> {
+    let any = |ty| values.iter().any(|v| v.ty == Some(ty));
+    (any(ColumnType::Integer) && any(ColumnType::Real)).then_some(ColumnType::Real)
 }
 
 /// The one type of the branches of CASE, coalesce or UNION; `None` when all are NULL.

@@ -1,7 +1,7 @@
 //! UNION and WITH: SELECTs that have to agree in the types and forms of their columns.
 
 use sqlparser::ast::{
-    Cte as CteAst, Query, Select, SetExpr, SetOperator, SetQuantifier, With, visit_relations,
+    Cte as CteAst, Query, Select, SetExpr, SetOperator, SetQuantifier, Visit, With, visit_relations,
 };
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use super::dialect;
 use super::expr::stays_id;
 use super::from::{alias_of, renamed};
 use super::scope::{Cte, Level, SourceColumn};
-use super::select::{Core, Rowset, Want};
+use super::select::{Core, Rowset, Shown, Want};
 use super::types::{Checked, Typed, unify};
 use crate::limits;
 
@@ -18,6 +18,15 @@ use crate::limits;
 enum Leaf<'a> {
     Select(&'a Select),
     Query(&'a Query),
+}
+
+impl Leaf<'_> {
+    fn mentions(&self, name: &str) -> bool {
+        match self {
+            Self::Select(select) => mentions(*select, name),
+            Self::Query(query) => mentions(*query, name),
+        }
+    }
 }
 
 impl Compiler<'_> {
@@ -57,11 +66,11 @@ impl Compiler<'_> {
         if *want == Want::Text {
             columns.iter_mut().for_each(|c| c.is_id = false);
         }
-        let ids: Vec<bool> = columns.iter().map(|c| c.is_id).collect();
+        let forms: Vec<Shown> = columns.iter().map(|c| (c.is_id, c.ty)).collect();
         let mut sql = String::new();
         for (operator, core) in cores {
             sql += operator;
-            sql += &self.render(core, &ids, "", "").sql;
+            sql += &self.render(core, &forms, "", "").sql;
         }
         Rowset {
             sql,
@@ -118,6 +127,7 @@ impl Compiler<'_> {
                 emitted,
                 columns,
                 uses: 0,
+                is_recursive: false,
             });
         }
         let recursive = if *recursive { "recursive " } else { "" };
@@ -133,13 +143,15 @@ impl Compiler<'_> {
         emitted: &str,
         query: &Query,
     ) -> Checked<Rowset> {
-        let shape = "a recursive WITH is `first part UNION [ALL] part that names it`, without ORDER BY or LIMIT";
+        let shape = "a recursive WITH is `first part UNION [ALL] part that names it`, without ORDER BY or LIMIT; \
+                     only the last part names it";
         let (None, None, None) = (&query.with, &query.order_by, &query.limit_clause) else {
             return Err(shape.into());
         };
         let mut leaves = Vec::new();
         collect(&query.body, &mut leaves)?;
-        if leaves.len() < 2 {
+        let names_it: Vec<bool> = leaves.iter().map(|(_, l)| l.mentions(name)).collect();
+        if leaves.len() < 2 || names_it.iter().position(|n| *n) != Some(leaves.len() - 1) {
             return Err(shape.into());
         }
         self.queries += 1;
@@ -191,6 +203,7 @@ impl Compiler<'_> {
             emitted: emitted.to_owned(),
             columns: renamed(columns.to_vec(), names)?,
             uses: 0,
+            is_recursive: true,
         });
         let core = self.leaf(leaf)?;
         self.ctes.pop();
@@ -259,8 +272,8 @@ fn agreed(cores: &[(&'static str, Core)]) -> Checked<Vec<SourceColumn>> {
     (0..first.outs.len()).map(column).collect()
 }
 
-fn mentions(query: &Query, name: &str) -> bool {
-    visit_relations(query, |relation| {
+fn mentions<V: Visit>(part: &V, name: &str) -> bool {
+    visit_relations(part, |relation| {
         if relation.to_string().eq_ignore_ascii_case(name) {
             ControlFlow::Break(())
         } else {

@@ -3,11 +3,10 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::feed::corrupt;
 use crate::atproto::Did;
 use crate::entry::Source;
 use crate::store::archive::AccountRow;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, corrupt};
 
 const ONE: &str = "\
     select a.did_id, d.did, a.active, a.status, a.status_source, a.status_seq, \

@@ -55,6 +55,17 @@ pub(super) async fn open_writer(path: &Path) -> Result<SqliteConnection, sqlx::E
         .await
 }
 
+/// A database that is nowhere but in memory, and gone with its connection.
+pub(super) async fn open_in_memory() -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new()
+        .in_memory(true)
+        .foreign_keys(false)
+        .pragma("trusted_schema", "off")
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
 /// Opens the read-only connections; the file must exist.
 pub(super) async fn open_readers(path: &Path, readers: u32) -> Result<SqlitePool, sqlx::Error> {
     let options = options(path)

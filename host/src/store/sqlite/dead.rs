@@ -3,17 +3,9 @@
 use sqlx::{Row as _, SqliteConnection};
 
 use super::schema::GenerationTables;
-use crate::limits;
 use crate::store::error::StoreError;
-use crate::store::rows::{DeadLetter, DeadReason, GenerationId};
-
-/// A dead letter to be.
-pub(super) struct Letter<'a> {
-    pub(super) record_id: i64,
-    pub(super) pos: i64,
-    pub(super) reason: DeadReason,
-    pub(super) detail: &'a str,
-}
+use crate::store::indexing::Letter;
+use crate::store::rows::{DeadLetter, GenerationId};
 
 /// Removes what the records in a JSON array of ids had, and writes `letters`, at `at_us` microseconds since 1970.
 pub(super) async fn replace(
@@ -26,7 +18,7 @@ pub(super) async fn replace(
     sqlx::query(
         "delete from dead_letter where generation = ? and record_id in (select value from json_each(?))",
     )
-    .bind(tables.id)
+    .bind(tables.shape.id)
     .bind(records)
     .execute(&mut *c)
     .await?;
@@ -34,7 +26,7 @@ pub(super) async fn replace(
         let mut query = sqlx::query(tables.dead.text(&chunk));
         for letter in &letters[chunk] {
             query = query
-                .bind(tables.id)
+                .bind(tables.shape.id)
                 .bind(letter.record_id)
                 .bind(letter.pos)
                 .bind(letter.reason.word())
@@ -44,13 +36,6 @@ pub(super) async fn replace(
         query.execute(&mut *c).await?;
     }
     Ok(())
-}
-
-/// A detail within its bound.
-pub(super) fn cut(mut detail: String) -> String {
-    let end = detail.floor_char_boundary(limits::DEAD_DETAIL_BYTES_MAX);
-    detail.truncate(end);
-    detail
 }
 
 /// A generation's dead letters, newest first.

@@ -13,7 +13,7 @@ use super::bulk;
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use crate::entry::Partition;
 use crate::limits;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, corrupt};
 use crate::store::feed::{Batching, Change, ChangeState, FeedBatch, FeedLimit, Pos, Wants};
 
 /// At least one row in every case: the head comes with the changes.
@@ -120,11 +120,6 @@ impl Names {
             state,
         ))
     }
-}
-
-/// What was checked on its way in does not parse on its way out.
-pub(super) fn corrupt(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("a stored value: {error}"))
 }
 
 #[cfg(test)]

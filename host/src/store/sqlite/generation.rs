@@ -3,19 +3,19 @@
 //! Guarantees: a registration is whole or nothing; the same (plugin, digest) is the same generation; a generation's
 //! number is never used again. For now a plugin has one generation: a new one takes the older ones' place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aviary_manifest::Manifest;
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::plan;
 use super::read::Reads;
-use super::schema::{self, GenerationTables, quoted};
+use super::schema::{self, GenerationTables};
+use crate::entry::Partition;
 use crate::store::error::StoreError;
 use crate::store::feed::Pos;
 use crate::store::gate;
-use crate::store::rows::{Advance, Generation, GenerationId, Registration};
+use crate::store::indexing::{manifest_of, manifest_text, quoted, unknown};
+use crate::store::rows::{Generation, GenerationId, Registration};
 
 /// A generation ready for work.
 #[derive(Debug)]
@@ -118,10 +118,7 @@ pub(super) async fn load(
         .bind(id)
         .fetch_optional(c)
         .await?;
-    let text = text.ok_or_else(|| unknown(id))?;
-    let manifest: Manifest = serde_json::from_str(&text)
-        .map_err(|e| StoreError::Corrupt(format!("the manifest of generation {id}: {e}")))?;
-    GenerationTables::new(id, Arc::new(manifest))
+    GenerationTables::new(id, manifest_of(id, text.as_deref())?)
 }
 
 /// A generation's position in each partition.
@@ -139,55 +136,20 @@ pub(super) async fn positions(
     Ok(rows)
 }
 
-/// Moves a generation's positions if all of them stand where the unit started.
-///
-/// # Errors
-/// [`StoreError::PositionMoved`]; nothing has been written then.
-pub(super) async fn advance(
+/// Sets a generation's positions.
+pub(super) async fn stand_at(
     c: &mut SqliteConnection,
     tables: &GenerationTables,
-    advances: &[Advance],
-) -> Result<(), StoreError> {
-    if advances.is_empty() {
-        return Ok(());
-    }
-    let mut now = BTreeMap::new();
-    for row in sqlx::query("select part, pos from position where generation = ?")
-        .bind(tables.id)
-        .fetch_all(&mut *c)
-        .await?
-    {
-        now.insert(row.try_get::<u16, _>(0)?, row.try_get::<Pos, _>(1)?);
-    }
-    let mut moved = BTreeMap::new();
-    for step in advances {
-        let found = *now.get(&step.partition).ok_or_else(|| unknown(tables.id))?;
-        if found != step.from {
-            return Err(StoreError::PositionMoved {
-                partition: step.partition,
-                owner: tables.manifest.name.clone(),
-                expected: step.from,
-                found,
-            });
-        }
-        now.insert(step.partition, step.to);
-        moved.insert(step.partition, step.to);
-    }
-    let moved: Vec<_> = moved.into_iter().collect();
-    for chunk in tables.position.chunks(moved.len()) {
+    at: &[(Partition, Pos)],
+) -> Result<(), sqlx::Error> {
+    for chunk in tables.position.chunks(at.len()) {
         let mut query = sqlx::query(tables.position.text(&chunk));
-        for (part, pos) in &moved[chunk] {
-            query = query.bind(tables.id).bind(*part).bind(*pos);
+        for (part, pos) in &at[chunk] {
+            query = query.bind(tables.shape.id).bind(*part).bind(*pos);
         }
         query.execute(&mut *c).await?;
     }
     Ok(())
-}
-
-fn unknown(id: GenerationId) -> StoreError {
-    StoreError::Refused(format!(
-        "generation {id} is not registered: it was replaced by a newer one"
-    ))
 }
 
 async fn find(
@@ -211,11 +173,6 @@ async fn next_id(c: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> 
     )
     .fetch_one(c)
     .await
-}
-
-fn manifest_text(manifest: &Manifest) -> Result<String, StoreError> {
-    serde_json::to_string(manifest)
-        .map_err(|e| StoreError::Refused(format!("the manifest cannot be stored: {e}")))
 }
 
 /// Runs DDL made from a manifest: what SQLite does not accept is the manifest's fault.
@@ -276,8 +233,8 @@ async fn compile_reads(
     let schema = schema::gate_schema(tables);
     let mut reads = Reads::new();
     let mut wrong = Vec::new();
-    for read in &tables.manifest.reads {
-        let compiled = match gate::compile(read, &schema) {
+    for read in &tables.shape.manifest.reads {
+        let compiled = match gate::compile(read, &schema, gate::Dialect::Sqlite) {
             Ok(compiled) => compiled,
             Err(error) => {
                 wrong.push(error.to_string());

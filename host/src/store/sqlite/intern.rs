@@ -14,16 +14,9 @@ use sqlx::{Row as _, SqliteConnection};
 
 use self::names::Names;
 use super::bulk;
-use crate::atproto::{AtUri, Did, Nsid, RecordKey};
+use crate::atproto::{AtUri, Did, Nsid};
 use crate::limits;
-
-/// A record's address in ids.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct RecordAt {
-    pub(super) did_id: i64,
-    pub(super) collection_id: i64,
-    pub(super) rkey: RecordKey,
-}
+use crate::store::archiving::RecordAt;
 
 /// The write connection's ids, with bounded caches of those used last.
 pub(super) struct Interner {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use lru::LruCache;
 use sqlx::SqliteConnection;
 
-use super::archive::ChainState;
 use super::generation;
 use super::intern::{self, Interner};
 use super::schema::GenerationTables;
-use super::standing::Standing;
+use super::standing;
+use crate::store::archiving::chains::ChainState;
+use crate::store::archiving::standing::Standing;
 use crate::store::error::StoreError;
 use crate::store::rows::GenerationId;
 
@@ -40,16 +41,20 @@ impl Memory {
         self.partitions
     }
 
-    /// Where the partitions stand.
+    /// Where the partitions stand. Given back with [`Memory::keep_standing`], else it is read again.
     pub(super) async fn standing(
         &mut self,
         c: &mut SqliteConnection,
-    ) -> Result<&mut Standing, sqlx::Error> {
-        let standing = match self.standing.take() {
-            Some(standing) => standing,
-            None => Standing::load(c, self.partitions).await?,
-        };
-        Ok(self.standing.insert(standing))
+    ) -> Result<Standing, sqlx::Error> {
+        match self.standing.take() {
+            Some(standing) => Ok(standing),
+            None => standing::load(c, self.partitions).await,
+        }
+    }
+
+    /// Remembers where the partitions stand, once that is written.
+    pub(super) fn keep_standing(&mut self, standing: Standing) {
+        self.standing = Some(standing);
     }
 
     /// A generation's tables, beside the interner that rows need with them.
@@ -68,7 +73,7 @@ impl Memory {
 
     /// Remembers the tables of a generation that registered just now.
     pub(super) fn learn(&mut self, tables: GenerationTables) {
-        self.generations.insert(tables.id, tables);
+        self.generations.insert(tables.shape.id, tables);
     }
 
     /// Drops everything, after a rollback.

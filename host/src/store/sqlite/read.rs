@@ -4,7 +4,6 @@
 //! Guarantees: the snapshot is taken by the first read and held until the session is dropped; a read that ends
 //! early, for whatever reason, leaves a connection that the next one can use. Too much is an error, never a cut.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,6 +17,8 @@ use crate::store::archive::RecordRow;
 use crate::store::error::StoreError;
 use crate::store::gate::CompiledRead;
 use crate::store::read::{Param, ReadPage, ReadSession};
+use crate::store::reading::PageBuilder;
+pub(super) use crate::store::reading::Reads;
 
 mod bind;
 mod deadline;
@@ -25,9 +26,6 @@ mod records;
 mod result;
 
 use deadline::Deadline;
-
-/// The compiled reads of one generation by name.
-pub(super) type Reads = BTreeMap<String, CompiledRead>;
 
 /// One snapshot over one generation's tables.
 #[derive(Debug)]
@@ -160,27 +158,11 @@ async fn page(
 ) -> Result<ReadPage, StoreError> {
     let arguments = bind::arguments(c, read, params).await?;
     let mut rows = sqlx::query_with(AssertSqlSafe(read.sql.clone()), arguments).fetch(c);
-    let mut page = ReadPage {
-        columns: read.returns.iter().map(|r| r.name.clone()).collect(),
-        rows: Vec::new(),
-    };
-    let mut bytes = 0;
+    let mut page = PageBuilder::new(read);
     while let Some(row) = rows.try_next().await.map_err(|e| database_error(&e))? {
-        if page.rows.len() == limits::READ_ROWS_MAX {
-            return Err(StoreError::TooManyRows {
-                limit: limits::READ_ROWS_MAX,
-            });
-        }
-        let (values, size) = result::row(&row, &read.returns)?;
-        bytes += size;
-        if bytes > limits::READ_BYTES_MAX {
-            return Err(StoreError::TooManyBytes {
-                limit: limits::READ_BYTES_MAX,
-            });
-        }
-        page.rows.push(values);
+        page.push(|number| result::raw(&row, number))?;
     }
-    Ok(page)
+    Ok(page.finish())
 }
 
 // SQLite's primary result codes; an extended code's low byte is its primary one.
@@ -210,6 +192,6 @@ pub(super) fn database_error(error: &sqlx::Error) -> StoreError {
 }
 
 #[cfg(test)]
-pub(super) mod fixture;
+pub(in crate::store) mod fixture;
 #[cfg(test)]
 mod tests;

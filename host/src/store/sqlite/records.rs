@@ -4,10 +4,9 @@ use bytes::Bytes;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::feed::corrupt;
 use crate::atproto::{AtUri, Cid, Did, Nsid, RecordKey, Tid};
 use crate::store::archive::{RecordRow, RepoPage};
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, corrupt};
 
 /// A page's SQL; the bound is left out when there is no cursor, so that the index is used either way.
 macro_rules! page_sql {

@@ -3,10 +3,10 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::feed::corrupt;
 use crate::atproto::{Cid, Did, Tid};
-use crate::store::archive::{BrokenRepo, RepoCounts, RepoState, RepoStatus};
-use crate::store::error::StoreError;
+use crate::store::archive::{BrokenRepo, RepoCounts, RepoState};
+use crate::store::archiving::chains::status_from;
+use crate::store::error::{StoreError, corrupt};
 
 const STATES: &str = "\
     select j.key, r.rev, r.data, r.state, coalesce(a.active, 1), r.want from json_each(?) j \
@@ -27,27 +27,6 @@ const COUNTS: &str = "\
     count(*) filter (where h.did_id is not null) as inactive \
     from repo r indexed by repo_broken left join hidden h on h.did_id = r.did_id \
     where r.state <> 0) b";
-
-/// A status as the `state` column has it.
-pub(super) fn status_number(status: RepoStatus) -> i64 {
-    match status {
-        RepoStatus::Synchronized => 0,
-        RepoStatus::Desynchronized => 1,
-        RepoStatus::Resyncing => 2,
-    }
-}
-
-/// The other way round.
-pub(super) fn status_from(number: i64) -> Result<RepoStatus, StoreError> {
-    match number {
-        0 => Ok(RepoStatus::Synchronized),
-        1 => Ok(RepoStatus::Desynchronized),
-        2 => Ok(RepoStatus::Resyncing),
-        _ => Err(corrupt(format!(
-            "expected a repository's state to be 0, 1 or 2, got {number}"
-        ))),
-    }
-}
 
 /// See [`crate::store::Store::repo_states`].
 pub(super) async fn states(

@@ -2,10 +2,9 @@
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::feed::corrupt;
 use crate::atproto::{Cid, Did, Nsid, RecordKey, Tid};
 use crate::store::archive::ArchivedRecord;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, corrupt};
 
 const COLLECTIONS: &str = "\
     select c.nsid from did d cross join collection c where d.did = ? and exists \

@@ -20,6 +20,7 @@ pub(super) use self::unit::Unit;
 use self::unit::{Answer, Done, Failed};
 use super::connection;
 use super::memory::Memory;
+use crate::fault::crash;
 use crate::limits;
 use crate::store::error::StoreError;
 
@@ -217,6 +218,7 @@ impl Task {
                 unit = self.waiting();
             }
         }
+        crash::at(crash::COMMITS);
         if let Err(error) = sqlx::query("commit").execute(&mut c).await {
             return self.lost(Some(c), done, None, error.into()).await;
         }

@@ -129,7 +129,9 @@ const HOST_VIEWS: [&str; 3] = ["record", "account", "label"];
 /// Columns that the host adds to every row.
 pub(super) const HOST_COLUMNS: [&str; 5] = ["_uri", "_did", "_cid", "_rev", "_seen"];
 
-const NAME_RULE: &str = "a name of 1 to 63 of a-z, 0-9 and _ that starts with a letter";
+/// A table's, count's, column's or read's name (bytes): Postgres takes 63, of which the host needs some.
+const NAME_BYTES_MAX: usize = 48;
+const NAME_RULE: &str = "a name of 1 to 48 of a-z, 0-9 and _ that starts with a letter";
 
 /// A name for a column, a read.
 pub(super) fn name(place: &str, got: &str) -> Checked {
@@ -170,9 +172,9 @@ pub(super) fn plugin(place: &str, got: &str) -> Checked {
     )
 }
 
-/// Whether it is `[a-z][a-z0-9_]{0,62}`.
+/// Whether it is `[a-z][a-z0-9_]{0,47}`.
 pub(super) fn is_name(text: &str) -> bool {
-    is_plugin(text) && !text.contains('-')
+    is_plugin(text) && text.len() <= NAME_BYTES_MAX && !text.contains('-')
 }
 
 /// Whether it is `[a-z][a-z0-9_-]{0,62}`.

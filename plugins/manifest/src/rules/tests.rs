@@ -86,6 +86,18 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("\"posts\"", "\"select\"", "tables[0].name:", "select"),
     ("\"posts\"", "\"record\"", "tables[0].name:", "record"),
     ("\"by_subject\"", "\"posts\"", "counts[0].name:", "twice"),
+    (
+        "\"by_subject\"",
+        "\"a_name_of_49_bytes_which_is_one_more_than_may_be4\"",
+        "counts[0].name:",
+        "1 to 48",
+    ),
+    (
+        "body text",
+        "a_name_of_49_bytes_which_is_one_more_than_may_be4 text",
+        "tables.posts.columns:",
+        "1 to 48",
+    ),
     ("body text", "_body text", "tables.posts.columns:", "_body"),
     ("body text", "order text", "tables.posts.columns:", "order"),
     ("body text", "at text", "tables.posts.columns:", "twice"),

@@ -1,211 +1,121 @@
-//! Repository state: which commits are new, how far each repository came, and whether the archive can be relied on.
-//!
-//! Guarantees:
-//! - a rev never falls, and what was seen at or below it changes nothing;
-//! - a repository becomes synchronized by a snapshot alone: one that is not older than the chain, reaches every
-//!   revision that was found missing, and was not under way when a hole without a known revision was met;
-//! - the first reason stays until then, but for the reason why a fetch under way failed, which takes its place.
+//! Chain states in the file: read for a unit's accounts, written where they changed.
 
-mod table;
+use lru::LruCache;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use super::super::bulk;
+use crate::atproto::Tid;
+use crate::store::archiving::chains::{ChainState, Chains, Fetch, status_from, status_number};
+use crate::store::error::{StoreError, corrupt};
 
-use crate::atproto::{Cid, Tid};
-use crate::entry::{Commit, Desync, Partition, Resynced};
-use crate::store::archive::RepoStatus;
+const SELECT: &str = "\
+    select k.value, r.did_id is not null, r.rev, coalesce(r.state, 0), r.want, coalesce(r.fetch, 0), \
+    e.did_id is not null from json_each(?) k left join repo r on r.did_id = k.value \
+    left join erased e on e.did_id = k.value and e.lifted_us is null";
 
-/// What a commit is to the archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Its rev is not above the repository's: known already.
-    Replayed,
-    /// New, but nothing in it is wanted.
-    Quiet,
-    /// New, with something to keep.
-    New,
+/// The chains of these accounts, from the writer's memory where it has them.
+pub(super) async fn load(
+    c: &mut SqliteConnection,
+    known: &mut LruCache<i64, ChainState>,
+    dids: &[i64],
+) -> Result<Vec<(i64, ChainState)>, StoreError> {
+    let mut chains = Vec::with_capacity(dids.len());
+    let mut unknown = Vec::new();
+    for did_id in dids {
+        match known.get(did_id) {
+            Some(chain) => chains.push((*did_id, *chain)),
+            None => unknown.push(*did_id),
+        }
+    }
+    if !unknown.is_empty() {
+        let rows = sqlx::query(SELECT)
+            .bind(bulk::id_list(&unknown))
+            .fetch_all(c)
+            .await?;
+        for row in &rows {
+            chains.push((row.try_get(0)?, read(row)?));
+        }
+    }
+    Ok(chains)
 }
 
-/// A snapshot being fetched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Fetch {
-    #[default]
-    None,
-    UnderWay,
-    /// Under way, and what it brings may be older than a hole met since.
-    TooEarly,
+/// Writes what changed at `now_us`.
+pub(super) async fn save(
+    c: &mut SqliteConnection,
+    chains: &Chains<'_>,
+    now_us: i64,
+) -> Result<(), sqlx::Error> {
+    save_moved(c, chains).await?;
+    save_turned(c, chains, now_us).await
 }
 
-/// What is known of an account's repository.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in super::super) struct ChainState {
-    /// Whether it has a row.
-    followed: bool,
-    rev: Option<Tid>,
-    status: RepoStatus,
-    /// The highest revision found missing since it was synchronized.
-    want: Option<Tid>,
-    fetch: Fetch,
-    /// Whether the erasure of its account stands.
-    erased: bool,
+async fn save_moved(c: &mut SqliteConnection, chains: &Chains<'_>) -> Result<(), sqlx::Error> {
+    let moved = chains.moved();
+    for range in bulk::chunks(moved.len()) {
+        let sql = bulk::values(
+            "insert into repo (did_id, part, rev, data) values ",
+            "(?,?,?,?)",
+            range.len(),
+            " on conflict (did_id) do update set rev = excluded.rev, data = excluded.data",
+        );
+        let mut query = sqlx::query(sql);
+        for row in &moved[range] {
+            query = query
+                .bind(row.did_id)
+                .bind(row.partition)
+                .bind(row.rev)
+                .bind(row.data);
+        }
+        query.execute(&mut *c).await?;
+    }
+    Ok(())
 }
 
-#[derive(Default)]
-struct Chain<'a> {
-    now: ChainState,
-    moved: Option<(Partition, Option<Cid>)>,
-    turned: Option<Partition>,
-    reason: Option<Cow<'a, str>>,
+async fn save_turned(
+    c: &mut SqliteConnection,
+    chains: &Chains<'_>,
+    now_us: i64,
+) -> Result<(), sqlx::Error> {
+    let turned = chains.turned();
+    for range in bulk::chunks(turned.len()) {
+        let sql = bulk::values(
+            "insert into repo (did_id, part, state, reason, state_us, want, fetch) values ",
+            "(?,?,?,?,?,?,?)",
+            range.len(),
+            " on conflict (did_id) do update set \
+             reason = case when excluded.state <> 0 then coalesce(excluded.reason, reason) end, \
+             state_us = case when (state = 0) = (excluded.state = 0) then state_us \
+             else excluded.state_us end, \
+             state = excluded.state, want = excluded.want, fetch = excluded.fetch",
+        );
+        let mut query = sqlx::query(sql);
+        for row in &turned[range] {
+            query = query
+                .bind(row.did_id)
+                .bind(row.partition)
+                .bind(status_number(row.now.status))
+                .bind(row.reason)
+                .bind(now_us)
+                .bind(row.now.want.as_ref().map(Tid::as_str))
+                .bind(row.now.fetch.number());
+        }
+        query.execute(&mut *c).await?;
+    }
+    Ok(())
 }
 
-impl<'a> Chain<'a> {
-    fn breaks(&mut self, partition: Partition, reason: impl Into<Cow<'a, str>>) {
-        if self.now.status != RepoStatus::Desynchronized {
-            self.reason = Some(reason.into());
-        }
-        self.now.status = RepoStatus::Desynchronized;
-        self.turned = Some(partition);
-    }
-}
-
-/// The repositories that a unit touches, by account id.
-pub(super) struct Chains<'a> {
-    by_did: BTreeMap<i64, Chain<'a>>,
-}
-
-impl<'a> Chains<'a> {
-    fn of(&mut self, did_id: i64) -> &mut Chain<'a> {
-        self.by_did.entry(did_id).or_default()
-    }
-
-    fn state(&self, did_id: i64) -> ChainState {
-        self.by_did.get(&did_id).map(|c| c.now).unwrap_or_default()
-    }
-
-    /// Whether the erasure of an account stands: nothing of it is taken.
-    pub(super) fn is_erased(&self, did_id: i64) -> bool {
-        self.state(did_id).erased
-    }
-
-    /// Whether an account's repository has state to mark.
-    pub(super) fn is_followed(&self, did_id: i64) -> bool {
-        self.state(did_id).followed
-    }
-
-    /// Whether a snapshot of the repository may still come that is older than what is there.
-    pub(super) fn awaits_snapshot(&self, did_id: i64) -> bool {
-        self.state(did_id).status != RepoStatus::Synchronized
-    }
-
-    /// Judges a commit and moves its repository on when it is new; the status stays.
-    pub(super) fn step(&mut self, did_id: i64, partition: Partition, commit: &Commit) -> Step {
-        let chain = self.of(did_id);
-        let quiet = commit.ops.is_empty() && commit.rejected.is_empty();
-        if chain.now.rev.is_some_and(|rev| commit.rev <= rev) {
-            return Step::Replayed;
-        }
-        if quiet && !chain.now.followed {
-            return Step::Quiet;
-        }
-        chain.now.followed = true;
-        chain.now.rev = Some(commit.rev);
-        chain.moved = Some((partition, commit.data));
-        if quiet { Step::Quiet } else { Step::New }
-    }
-
-    /// Notes a hole in a followed repository, unless the archive has come past it: by rev, or because `passed`, the
-    /// mark of its source is behind it. A request to follow is not past by rev: it asks for a fetch in any case.
-    pub(super) fn desync(
-        &mut self,
-        did_id: i64,
-        partition: Partition,
-        event: &'a Desync,
-        passed: bool,
-    ) {
-        let chain = self.of(did_id);
-        let has_it = event
-            .rev
-            .zip(chain.now.rev)
-            .is_some_and(|(missing, rev)| missing <= rev);
-        if passed || (has_it && !event.follow) {
-            return;
-        }
-        chain.now.followed = true;
-        chain.now.want = chain.now.want.max(event.rev);
-        if chain.now.fetch == Fetch::UnderWay && (event.follow || event.rev.is_none()) {
-            chain.now.fetch = Fetch::TooEarly;
-        }
-        chain.breaks(partition, &event.reason);
-    }
-
-    /// Notes that the snapshot of a repository is being fetched. A synchronized one needs none: an old entry.
-    pub(super) fn resyncing(&mut self, did_id: i64, partition: Partition) {
-        let chain = self.of(did_id);
-        if chain.now.status == RepoStatus::Desynchronized {
-            chain.now.status = RepoStatus::Resyncing;
-            chain.now.fetch = Fetch::UnderWay;
-            chain.turned = Some(partition);
-        }
-    }
-
-    /// Takes the end of a snapshot. One that is older than the chain moves nothing: what was applied since then may
-    /// have holes, so the repository stays to be fetched.
-    pub(super) fn resynced(&mut self, did_id: i64, partition: Partition, event: &Resynced) {
-        let chain = self.of(did_id);
-        let chain_rev = chain.now.rev.filter(|rev| *rev > event.rev);
-        if chain_rev.is_none() {
-            chain.now.followed = true;
-            chain.now.rev = Some(event.rev);
-            chain.moved = Some((partition, Some(event.data)));
-        }
-        if chain.now.status == RepoStatus::Synchronized {
-            return;
-        }
-        let missed = chain_rev.or(chain.now.want.filter(|want| *want > event.rev));
-        let enough = missed.is_none() && chain.now.fetch != Fetch::TooEarly;
-        chain.now.fetch = Fetch::None;
-        if enough {
-            chain.now.status = RepoStatus::Synchronized;
-            chain.now.want = None;
-            chain.turned = Some(partition);
-        } else if let Some(missed) = missed {
-            let reason = format!(
-                "expected a snapshot at rev {missed} or later, got one at {}: fetch it again",
-                event.rev
-            );
-            chain.breaks(partition, reason);
-        } else {
-            chain.turned = Some(partition);
-        }
-    }
-
-    /// Empties the state of an account's repository and lets nothing in. Its rev stays, against what is replayed
-    /// later. False when that is so already.
-    pub(super) fn erase(&mut self, did_id: i64, partition: Partition) -> bool {
-        let chain = self.of(did_id);
-        if chain.now.erased {
-            return false;
-        }
-        chain.now = ChainState {
-            followed: chain.now.followed,
-            rev: chain.now.rev,
-            erased: true,
-            ..ChainState::default()
-        };
-        if chain.now.followed {
-            chain.moved = Some((partition, None));
-            chain.turned = Some(partition);
-        }
-        true
-    }
-
-    /// Lets an erased account in again; what was followed has to be fetched. False when it is not erased.
-    pub(super) fn lift(&mut self, did_id: i64, partition: Partition) -> bool {
-        let chain = self.of(did_id);
-        let was_erased = std::mem::take(&mut chain.now.erased);
-        if was_erased && chain.now.followed {
-            chain.breaks(partition, "reactivated");
-        }
-        was_erased
-    }
+fn read(row: &SqliteRow) -> Result<ChainState, StoreError> {
+    let rev = |at: usize| -> Result<Option<Tid>, StoreError> {
+        let text: Option<&str> = row.try_get(at)?;
+        text.map(Tid::parse).transpose().map_err(corrupt)
+    };
+    Ok(ChainState {
+        followed: row.try_get(1)?,
+        rev: rev(2)?,
+        status: status_from(row.try_get(3)?)?,
+        want: rev(4)?,
+        fetch: Fetch::from_number(row.try_get(5)?)?,
+        erased: row.try_get(6)?,
+    })
 }

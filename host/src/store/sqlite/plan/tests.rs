@@ -1,6 +1,7 @@
 use super::super::planned;
 use super::super::read::fixture::{Database, compiled};
 use super::*;
+use crate::store::gate::fixture::SERVED;
 
 async fn objection_to(db: &mut Database, params: &str, returns: &str, sql: &str) -> Option<String> {
     let read = compiled(params, returns, sql);
@@ -14,59 +15,7 @@ async fn objection_to(db: &mut Database, params: &str, returns: &str, sql: &str)
 #[tokio::test]
 async fn reads_that_an_index_serves_are_accepted() {
     let mut db = Database::open(1).await;
-    let cases = [
-        (
-            "time, at-uri, integer",
-            "u at-uri",
-            "select _uri from status where (created_at, _uri) < ($1, $2) order by created_at desc, _uri desc limit $3",
-        ),
-        (
-            "integer",
-            "u at-uri",
-            "select _uri from status order by created_at desc, _uri desc limit $1",
-        ),
-        (
-            "at-uri[]",
-            "u at-uri, n integer?",
-            "select _uri, (select n from by_subject b where b.subject = s._uri) from status s where _uri in ($1)",
-        ),
-        (
-            "text[]",
-            "u at-uri",
-            "select _uri from status where status in ($1)",
-        ),
-        (
-            "text",
-            "u at-uri",
-            "select _uri from status where starts_with(status, $1)",
-        ),
-        (
-            "at-uri",
-            "n integer",
-            "select count(*) from likes where subject = $1",
-        ),
-        (
-            "",
-            "s text, n integer",
-            "select status, n from by_status order by n desc limit 10",
-        ),
-        (
-            "at-uri, integer",
-            "u at-uri",
-            "select s._uri from likes l join status s on s._uri = l._uri where l.subject = $1 order by l.created_at desc limit $2",
-        ),
-        (
-            "at-uri",
-            "u at-uri",
-            "with recursive t(u) as (select _uri from status where _uri = $1 union select s._uri from t join status s on s.subject = t.u) select u from t order by u",
-        ),
-        (
-            "at-uri",
-            "d did?",
-            "select l._did from status s left join likes l on l.subject = s._uri where s._uri = $1",
-        ),
-    ];
-    for (params, returns, sql) in cases {
+    for (params, returns, sql) in SERVED {
         let objection = objection_to(&mut db, params, returns, sql).await;
         assert_eq!(objection, None, "{sql}");
     }

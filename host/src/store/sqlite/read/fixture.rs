@@ -1,5 +1,5 @@
-//! A database for tests of reads: the host's schema, one generation's tables and views with a handful of rows whose
-//! interned ids are in another order than their texts.
+//! A SQLite database for tests of reads: the host's schema, one generation's tables and views, and the rows that every
+//! database has in these tests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 
 use super::{Reads, SqliteReadSession};
 use crate::store::gate::fixture::{read, schema};
-use crate::store::gate::{CompiledRead, compile};
+use crate::store::gate::{CompiledRead, Dialect, compile};
+use crate::store::read::ReadSession;
+use crate::store::trial::rows;
 
 const SPINE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -41,34 +43,16 @@ create view g1_by_subject_v as select subject, n from g1_by_subject;
 create view host_record_v as select record.id as _u, record.did_id as _d, collection.nsid as collection, record.rkey as rkey
     from record join collection on collection.id = record.coll_id
     where record.cid is not null and not exists (select 1 from hidden where hidden.did_id = record.did_id);
-insert into did values (1, 'did:plc:zed'), (2, 'did:plc:amy'), (3, 'did:plc:bob'), (4, 'did:plc:hid');
-insert into hidden values (4);
-insert into collection values (1, 'x.y.status'), (2, 'x.y.like');
-insert into record (id, did_id, coll_id, rkey, rev, cid, seen_us, body) values
-    (1, 1, 1, '1', '2222222222222', x'01711220' || zeroblob(32), 7, x'a0'),
-    (2, 3, 1, '3', '2222222222222', x'01711220' || zeroblob(32), 7, x'a0'),
-    (3, 2, 1, '2', '2222222222222', x'01711220' || zeroblob(32), 7, x'a0'),
-    (4, 1, 1, '4', '2222222222222', x'01711220' || zeroblob(32), 7, x'a0'),
-    (5, 4, 1, '5', '2222222222222', x'01711220' || zeroblob(32), 7, x'a0'),
-    (6, 2, 2, '6', null, null, null, null);
-insert into g1_status values
-    (1, 1, 1, 'r1', 'c1', 7, 'up', 100, null, 1.5, '{"a":1}', 1, x'00ff'),
-    (2, 3, 1, 'r3', 'c3', 7, 'down', 200, 1, null, null, 0, null),
-    (3, 2, 1, 'r2', 'c2', 7, 'up', 200, 1, -2.0, null, 1, null),
-    (4, 1, 1, 'r4', 'c4', 7, 'a_b%', 300, null, 0.5, null, 0, null),
-    (5, 4, 1, 'r5', 'c5', 7, 'up', 400, null, null, null, 1, null);
-insert into g1_likes values (6, 0, 1, 2, 1, 10), (7, 0, 1, 3, 1, 20), (8, 0, 1, 4, 1, 30), (9, 0, 1, 1, 3, 40),
-    (10, 0, 0, 1, 3, 50);
-insert into g1_by_status values ('up', 2), ('down', 1), ('a_b%', 1);
-insert into g1_by_subject values (1, 2), (3, 1);
+create table g1_numbers (id integer primary key, n integer, x real, t text, b blob) strict;
+create view g1_numbers_v as select id, n, x, t, b from g1_numbers;
 "#;
 
 /// The database at a path of its own.
-pub(in crate::store::sqlite) struct Database {
+pub(in crate::store) struct Database {
     /// The connection that writes.
-    pub(in crate::store::sqlite) writer: SqliteConnection,
+    pub(in crate::store) writer: SqliteConnection,
     /// The read-only ones.
-    pub(in crate::store::sqlite) pool: SqlitePool,
+    pub(in crate::store) pool: SqlitePool,
     _dir: tempfile::TempDir,
 }
 
@@ -80,7 +64,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 impl Database {
     /// A new one, with as many read-only connections as asked for.
-    pub(in crate::store::sqlite) async fn open(readers: u32) -> Self {
+    pub(in crate::store) async fn open(readers: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.db");
         let mut writer = options(&path)
@@ -88,7 +72,8 @@ impl Database {
             .connect()
             .await
             .unwrap();
-        for sql in [SPINE, TABLES] {
+        for sql in [SPINE, TABLES, &rows(Dialect::Sqlite)] {
+            let sql = AssertSqlSafe(sql.to_owned());
             sqlx::raw_sql(sql).execute(&mut writer).await.unwrap();
         }
         let pool = SqlitePoolOptions::new()
@@ -105,7 +90,7 @@ impl Database {
     }
 
     /// Runs SQL that changes something.
-    pub(in crate::store::sqlite) async fn write(&mut self, sql: &str) {
+    pub(in crate::store) async fn write(&mut self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
             .execute(&mut self.writer)
             .await
@@ -113,16 +98,18 @@ impl Database {
     }
 
     /// A session with some reads, each called by its place.
-    pub(super) fn session(&self, reads: &[&CompiledRead]) -> SqliteReadSession {
+    pub(in crate::store) fn session(&self, reads: &[&CompiledRead]) -> Box<dyn ReadSession> {
         let named = reads
             .iter()
             .enumerate()
             .map(|(at, read)| (at.to_string(), (*read).clone()));
-        SqliteReadSession::new(self.pool.clone(), Arc::new(named.collect::<Reads>()))
+        let reads = Arc::new(named.collect::<Reads>());
+        Box::new(SqliteReadSession::new(self.pool.clone(), reads))
     }
 }
 
 /// Compiles a read on the shared schema; see [`read`].
-pub(in crate::store::sqlite) fn compiled(params: &str, returns: &str, sql: &str) -> CompiledRead {
-    compile(&read(params, returns, sql), &schema()).unwrap_or_else(|e| panic!("{sql}: {e}"))
+pub(in crate::store) fn compiled(params: &str, returns: &str, sql: &str) -> CompiledRead {
+    compile(&read(params, returns, sql), &schema(), Dialect::Sqlite)
+        .unwrap_or_else(|e| panic!("{sql}: {e}"))
 }

@@ -2,8 +2,9 @@
 
 use aviary_manifest::{Column, ColumnType, Count, IndexTerm, Manifest, Table};
 
-use super::{Form, Source, quoted, table_name, view_name};
+use super::{table_name, view_name};
 use crate::store::error::StoreError;
+use crate::store::indexing::{Form, Source, ViewShape, counted, quoted, views};
 use crate::store::rows::GenerationId;
 
 pub(super) fn create_tables(
@@ -111,19 +112,6 @@ fn index_terms(terms: &[IndexTerm]) -> String {
     texts.join(", ")
 }
 
-pub(super) fn counted<'a>(manifest: &'a Manifest, count: &Count) -> Result<&'a Table, StoreError> {
-    manifest
-        .tables
-        .iter()
-        .find(|t| t.name == count.table)
-        .ok_or_else(|| {
-            StoreError::Refused(format!(
-                "counts.{}.table: expected the name of a table, got {:?}",
-                count.name, count.table
-            ))
-        })
-}
-
 /// A row with a null among the values is not counted, so the columns have none.
 fn create_count(id: GenerationId, table: &Table, count: &Count) -> Result<String, StoreError> {
     let mut columns = Vec::new();
@@ -154,52 +142,10 @@ pub(super) fn create_views(
     id: GenerationId,
     manifest: &Manifest,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    let mut views = Vec::new();
-    for table in &manifest.tables {
-        let mut only = Vec::new();
-        if Form::of(table)? == Form::Claims {
-            only.push("_w = 1".to_owned());
-        }
-        only.push(visible(
-            &column_of(id, &table.name, "\"_d\""),
-            ColumnType::Did,
-        ));
-        for name in &table.hide_with {
-            let source = Source::of(table, name)?;
-            let column = column_of(id, &table.name, &source.physical(table));
-            only.push(visible(&column, source.ty(table)));
-        }
-        let declared = table.columns.iter().map(|c| quoted(&c.name));
-        let columns: Vec<String> = ["_u", "_d", "_rev", "_cid", "_seen"]
-            .map(quoted)
-            .into_iter()
-            .chain(declared)
-            .collect();
-        views.push(create_view(id, &table.name, &columns, &only));
-    }
-    for count in &manifest.counts {
-        let table = counted(manifest, count)?;
-        let mut columns = Vec::new();
-        let mut only = Vec::new();
-        for name in &count.by {
-            let source = Source::of(table, name)?;
-            let column = source.physical(table);
-            if matches!(source.ty(table), ColumnType::Did | ColumnType::AtUri) {
-                only.push(visible(
-                    &column_of(id, &count.name, &column),
-                    source.ty(table),
-                ));
-            }
-            columns.push(column);
-        }
-        columns.push("n".to_owned());
-        views.push(create_view(id, &count.name, &columns, &only));
-    }
-    Ok(views)
-}
-
-fn column_of(id: GenerationId, table: &str, column: &str) -> String {
-    format!("{}.{column}", quoted(&table_name(id, table)))
+    Ok(views(manifest)?
+        .iter()
+        .map(|view| create_view(id, view))
+        .collect())
 }
 
 /// That the account that `column` refers to is not hidden; true of a null.
@@ -214,18 +160,19 @@ fn visible(column: &str, ty: ColumnType) -> String {
     }
 }
 
-fn create_view(
-    id: GenerationId,
-    name: &str,
-    columns: &[String],
-    only: &[String],
-) -> (String, String) {
-    let view = view_name(id, name);
+fn create_view(id: GenerationId, shape: &ViewShape<'_>) -> (String, String) {
+    let view = view_name(id, shape.name);
+    let table = quoted(&table_name(id, shape.name));
+    let winners = shape.winners_only.then(|| "_w = 1".to_owned());
+    let shown = shape
+        .hides
+        .iter()
+        .map(|(column, ty)| visible(&format!("{table}.{column}"), *ty));
+    let only: Vec<String> = winners.into_iter().chain(shown).collect();
     let mut sql = format!(
-        "create view {} as select {} from {}",
+        "create view {} as select {} from {table}",
         quoted(&view),
-        columns.join(", "),
-        quoted(&table_name(id, name)),
+        shape.columns.join(", "),
     );
     if !only.is_empty() {
         sql.push_str(" where ");

@@ -2,22 +2,17 @@
 
 use std::sync::Arc;
 
-use aviary_manifest::{ColumnType, Count, Manifest, Table};
+use aviary_manifest::{ColumnType, Table};
 
-use super::{Form, Rows, Source, quoted, table_name};
-use crate::store::error::StoreError;
+use super::{Rows, table_name};
+use crate::store::indexing::{CountShape, Form, Source, TableShape, quoted};
 use crate::store::rows::GenerationId;
 
-/// One table's statements. "Kept" values are those of a row that counts and claims need back when it goes.
+/// One table's statements.
 #[derive(Debug)]
 pub(in crate::store::sqlite) struct TableTexts {
-    pub(in crate::store::sqlite) form: Form,
-    /// Declared columns of the key: two rows of one record may not agree in all of them.
-    pub(in crate::store::sqlite) key_columns: Vec<usize>,
-    /// What is kept, and how it is read.
-    pub(in crate::store::sqlite) kept: Vec<(Source, ColumnType)>,
-    /// The key by place in `kept`; empty unless [`Form::Claims`].
-    pub(in crate::store::sqlite) key: Vec<usize>,
+    /// How what is kept of a row is read.
+    pub(in crate::store::sqlite) kept: Vec<ColumnType>,
     /// Removes the rows of the records in a JSON array of ids; gives `_w` (1 where none can lose) and what is kept.
     pub(in crate::store::sqlite) remove: Arc<str>,
     /// `_u`, `_n` (not for [`Form::One`]), `_d`, `_pos`, `_rev`, `_cid`, `_seen`, `_w` (claims), declared columns.
@@ -39,8 +34,6 @@ pub(in crate::store::sqlite) struct ClaimTexts {
 /// One count's statements.
 #[derive(Debug)]
 pub(in crate::store::sqlite) struct CountTexts {
-    /// Its columns by place in the table's `kept`.
-    pub(in crate::store::sqlite) by: Vec<usize>,
     /// Adds `n` to counters: its columns and `n`.
     pub(in crate::store::sqlite) add: Rows,
     /// Removes those of the counters that stand at 0.
@@ -48,59 +41,23 @@ pub(in crate::store::sqlite) struct CountTexts {
 }
 
 impl TableTexts {
-    pub(super) fn new(
-        id: GenerationId,
-        manifest: &Manifest,
-        table: &Table,
-    ) -> Result<Self, StoreError> {
-        let form = Form::of(table)?;
+    pub(super) fn new(id: GenerationId, table: &Table, shape: &TableShape) -> Self {
+        let form = shape.form;
         let name = quoted(&table_name(id, &table.name));
-        let mut kept = Vec::new();
-        let key_sources = sources(table, &table.key)?;
-        let key = match form {
-            Form::Claims => places(&mut kept, &key_sources),
-            Form::One | Form::Many => Vec::new(),
-        };
-        let mut counts = Vec::new();
-        for count in manifest.counts.iter().filter(|c| c.table == table.name) {
-            let by_sources = sources(table, &count.by)?;
-            let by = places(&mut kept, &by_sources);
-            counts.push(CountTexts::new(id, table, count, &by_sources, by));
-        }
-        let claims = (form == Form::Claims).then(|| claim_texts(&name, table, &key_sources, &kept));
-        Ok(Self {
-            form,
-            key_columns: key_sources.iter().filter_map(column).collect(),
+        let kept: Vec<Source> = shape.kept.iter().map(|(source, _)| *source).collect();
+        Self {
+            kept: shape.kept.iter().map(|(_, ty)| *ty).collect(),
             remove: remove_text(&name, table, form, &kept).into(),
             insert: insert_text(&name, table, form),
-            kept: kept.into_iter().map(|s| (s, s.ty(table))).collect(),
-            key,
-            claims,
-            counts,
-        })
+            claims: (form == Form::Claims)
+                .then(|| claim_texts(&name, table, &shape.key_sources, &kept)),
+            counts: shape
+                .counts
+                .iter()
+                .map(|count| CountTexts::new(id, table, count))
+                .collect(),
+        }
     }
-}
-
-fn sources(table: &Table, names: &[String]) -> Result<Vec<Source>, StoreError> {
-    names.iter().map(|n| Source::of(table, n)).collect()
-}
-
-fn column(source: &Source) -> Option<usize> {
-    match source {
-        Source::Column(at) => Some(*at),
-        Source::Record | Source::Owner => None,
-    }
-}
-
-/// Where each of `sources` stands in `kept`, which grows by what it lacks.
-fn places(kept: &mut Vec<Source>, sources: &[Source]) -> Vec<usize> {
-    let mut place = |source: &Source| {
-        kept.iter().position(|k| k == source).unwrap_or_else(|| {
-            kept.push(*source);
-            kept.len() - 1
-        })
-    };
-    sources.iter().map(&mut place).collect()
 }
 
 fn remove_text(name: &str, table: &Table, form: Form, kept: &[Source]) -> String {
@@ -136,10 +93,7 @@ fn claim_texts(name: &str, table: &Table, key: &[Source], kept: &[Source]) -> Cl
     let same: Vec<String> = key
         .iter()
         .zip(&columns)
-        .map(|(source, c)| {
-            let equals = if source.is_nullable(table) { "is" } else { "=" };
-            format!("t.{} {equals} k.{c}", source.physical(table))
-        })
+        .map(|(source, c)| format!("t.{} = k.{c}", source.physical(table)))
         .collect();
     let kept: Vec<String> = kept
         .iter()
@@ -169,22 +123,16 @@ fn claim_texts(name: &str, table: &Table, key: &[Source], kept: &[Source]) -> Cl
 }
 
 impl CountTexts {
-    fn new(
-        id: GenerationId,
-        table: &Table,
-        count: &Count,
-        sources: &[Source],
-        by: Vec<usize>,
-    ) -> Self {
+    fn new(id: GenerationId, table: &Table, count: &CountShape) -> Self {
         let name = quoted(&table_name(id, &count.name));
-        let columns = list(table, sources);
+        let columns = list(table, &count.sources);
         let clear = format!("delete from {name} where n = 0 and ({columns}) in (values ");
         let add = format!("insert into {name} ({columns}, n) values ");
         let tail = format!(" on conflict ({columns}) do update set n = n + excluded.n");
+        let binds = count.sources.len();
         Self {
-            by,
-            add: Rows::new(&add, sources.len() + 1, &tail),
-            clear: Rows::new(&clear, sources.len(), ")"),
+            add: Rows::new(&add, binds + 1, &tail),
+            clear: Rows::new(&clear, binds, ")"),
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::memory::Memory;
 use super::super::read::Reads;
-use super::super::{archive, epoch, erase, generation, redo, rows, trim};
+use super::super::{archive, epoch, generation, rows, steps, trim};
 use crate::store::archive::{ArchiveUnit, Archived, RedoStep};
 use crate::store::error::StoreError;
 use crate::store::rows::{Applied, Generation, IndexUnit, Registration};
@@ -60,9 +60,9 @@ impl Unit {
                 let result = register(c, memory, &registration, now_us).await;
                 judge(result, answer, |a| Self::Register(registration, now_us, a))
             }
-            Self::Redo(answer) => judge(redo::step(c, memory).await, answer, Self::Redo),
+            Self::Redo(answer) => judge(steps::redo(c, memory).await, answer, Self::Redo),
             Self::Erase(now_us, answer) => {
-                let result = erase::step(c, memory, now_us).await;
+                let result = steps::erase(c, memory, now_us).await;
                 judge(result, answer, |a| Self::Erase(now_us, a))
             }
             Self::Trim(before_us, answer) => judge(trim::step(c, before_us).await, answer, |a| {

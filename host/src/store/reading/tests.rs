@@ -1,0 +1,5 @@
+mod bounds;
+mod numbers;
+mod rows;
+mod texts;
+mod words;

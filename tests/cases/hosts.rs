@@ -1,0 +1,83 @@
+//! Several hosts on one Postgres: one writes, the others stand by and take over; one that was away cannot commit.
+
+use std::time::{Duration, Instant};
+
+use aviary_tests::stage::calm;
+use aviary_tests::{Backend, HostProcess, Stage};
+use tokio::task::JoinHandle;
+
+/// A second host of a stage: it listens when it has taken over.
+fn standby(stage: &Stage) -> JoinHandle<HostProcess> {
+    let urls = stage.network.urls().clone();
+    let args: Vec<String> = stage.args().into_iter().map(str::to_owned).collect();
+    let dir = stage.path().to_owned();
+    tokio::spawn(async move {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        HostProcess::follow(&urls, &args, &dir).await
+    })
+}
+
+async fn leader_epoch(stage: &Stage) -> i64 {
+    stage.place.number("select max(epoch) from lease").await
+}
+
+/// The one that is killed is followed by the next, again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_host_takes_over_from_one_that_is_killed() {
+    const KILLS: i64 = 4;
+    let (stage, mut host) = Stage::following_on(Backend::Postgres, calm(311, 20)).await;
+    let first = leader_epoch(&stage).await;
+    for _ in 0..KILLS {
+        let mut next = standby(&stage);
+        stage.network.emit(60).await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_secs(3), &mut next).await;
+        assert!(waited.is_err(), "two hosts write at once");
+        let killed = Instant::now();
+        host.kill().await;
+        stage.network.emit(60).await.unwrap();
+        host = tokio::time::timeout(Duration::from_secs(60), next)
+            .await
+            .expect("a takeover")
+            .unwrap();
+        println!("taken over after {:?}", killed.elapsed());
+    }
+    assert_eq!(leader_epoch(&stage).await, first + KILLS);
+    stage.ends_equal(host).await;
+}
+
+/// D9: a host that was stopped past its lease goes on and believes that it still owns the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn d9_a_host_that_was_paused_past_its_lease_cannot_commit() {
+    let (stage, paused) = Stage::following_on(Backend::Postgres, calm(312, 20)).await;
+    let next = standby(&stage);
+    stage.network.emit(60).await.unwrap();
+    paused.pause();
+    let next = tokio::time::timeout(Duration::from_secs(60), next)
+        .await
+        .expect("a takeover")
+        .unwrap();
+    stage.network.emit(60).await.unwrap();
+    paused.resume();
+    // It finds out at its next transaction, and ends with an error instead of a commit.
+    stage.network.emit(60).await.unwrap();
+    assert_eq!(paused.ended().await, Some(1));
+    stage.network.emit(60).await.unwrap();
+    stage.ends_equal(next).await;
+}
+
+/// One that stops gives the store to the next at once, without waiting for its lease to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_stops_hands_over() {
+    let (stage, host) = Stage::following_on(Backend::Postgres, calm(313, 20)).await;
+    let next = standby(&stage);
+    stage.network.emit(60).await.unwrap();
+    assert_eq!(host.stop().await, Some(0));
+    let held = "select count(*) from lease where until > clock_timestamp()";
+    let next = tokio::time::timeout(Duration::from_secs(60), next)
+        .await
+        .expect("a takeover")
+        .unwrap();
+    assert!(stage.place.number(held).await > 0);
+    stage.network.emit(60).await.unwrap();
+    stage.ends_equal(next).await;
+}

@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn reads_are_asked_again_and_writes_are_not() {
         let abandon = CancellationToken::new();
         let store = Patient::new(Arc::new(Partial(Flaky::default())), abandon.clone());

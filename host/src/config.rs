@@ -13,6 +13,7 @@ mod keys;
 mod layers;
 mod places;
 mod plugins;
+mod roles;
 mod show;
 mod suggest;
 mod types;
@@ -28,6 +29,7 @@ pub use error::ConfigError;
 pub use layers::{Flags, Origin};
 pub use places::{QueueUrl, StoreUrl};
 pub use plugins::PluginSettings;
+pub use roles::Roles;
 pub use types::{ArchiveMode, BackfillMode, LogFormat, RelayUrl, ServerUrl, StartAt, VerifyMode};
 pub use upstream::{SampleShare, SourceKind, StreamUrls};
 
@@ -43,6 +45,8 @@ pub struct Settings {
     pub store: StoreUrl,
     /// Where events wait to be archived.
     pub queue: QueueUrl,
+    /// What this host does.
+    pub roles: Roles,
     /// Partitions of a store that is created now; an existing one must have been created with the same number.
     pub partitions: u16,
     /// Which collections the archive keeps.
@@ -210,6 +214,11 @@ fn typed(
     Ok(Settings {
         store: layers.checked(&keys::STORE, StoreUrl::parse)?,
         queue: layers.checked(&keys::QUEUE, QueueUrl::parse)?,
+        roles: layers.parsed(
+            &keys::ROLES,
+            "roles such as ingest,index,serve or serve; ingest needs index",
+            Roles::parse,
+        )?,
         partitions: layers.parsed(&keys::PARTITIONS, "a number from 1 to 1024", |t| {
             t.parse().ok().filter(|n| (1..=1_024).contains(n))
         })?,

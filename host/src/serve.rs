@@ -36,6 +36,8 @@ use crate::telemetry::Counters;
 /// What the server reads from.
 #[derive(Clone)]
 pub struct ServeParts {
+    /// Whether queries are answered; health and figures are in any case.
+    pub xrpc: bool,
     /// Records.
     pub store: Arc<dyn Store>,
     /// [`core_catalog`] and the documents of the loaded plugins.
@@ -63,11 +65,16 @@ pub struct Bounds {
 
 /// The router with all its layers.
 pub fn router(parts: ServeParts) -> Router {
-    let routes = Router::new()
+    let figures = Router::new()
         .route("/", get(overview::page))
         .route("/metrics", get(metrics::metrics))
-        .route("/xrpc/_health", get(health::health))
-        .route("/xrpc/{nsid}", any(xrpc::dispatch))
+        .route("/xrpc/_health", get(health::health));
+    let all = if parts.xrpc {
+        figures.route("/xrpc/{nsid}", any(xrpc::dispatch))
+    } else {
+        figures
+    };
+    let routes = all
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_verb)
         .with_state(parts.clone());

@@ -1,9 +1,10 @@
-//! Several hosts on one Postgres: one writes, the others stand by and take over; one that was away cannot commit.
+//! Several hosts on one Postgres: one writes, others stand by and take over or only serve; one that was away cannot
+//! commit.
 
 use std::time::{Duration, Instant};
 
 use aviary_tests::stage::calm;
-use aviary_tests::{Backend, HostProcess, Stage};
+use aviary_tests::{Backend, HostProcess, Stage, http, truth};
 use tokio::task::JoinHandle;
 
 /// A second host of a stage: it listens when it has taken over.
@@ -80,4 +81,39 @@ async fn a_host_that_stops_hands_over() {
     assert!(stage.place.number(held).await > 0);
     stage.network.emit(60).await.unwrap();
     stage.ends_equal(next).await;
+}
+
+/// Any number of hosts answer what one writes, also while nobody writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_only_serve_answer_what_another_one_writes() {
+    let (stage, writer) = Stage::following_on(Backend::Postgres, calm(314, 20)).await;
+    let mut args = stage.args();
+    args.extend(["--roles", "serve"]);
+    let one = HostProcess::serve(&args, stage.path()).await;
+    let two = HostProcess::serve(&args, stage.path()).await;
+    stage.network.emit(60).await.unwrap();
+    stage.settled(&writer).await;
+    let truth = stage.network.truth().unwrap();
+    for host in [&one, &two] {
+        truth::counts_are_the_truth(host, &truth).await;
+        truth::lists_are_the_truth(host, &truth, truth::STATUS).await;
+    }
+    writer.kill().await;
+    truth::lists_are_the_truth(&one, &truth, truth::STATUS).await;
+
+    // One that writes and does not serve takes over; the two see what it writes.
+    let mut args = stage.args();
+    args.extend(["--roles", "ingest,index"]);
+    let writer = HostProcess::follow(stage.network.urls(), &args, stage.path()).await;
+    let query = "/xrpc/xyz.statusphere.getStatuses";
+    assert_eq!(http::get(&format!("{}{query}", writer.url)).await.0, 404);
+    stage.all_post().await;
+    stage.settled(&writer).await;
+    let truth = stage.network.truth().unwrap();
+    truth::counts_are_the_truth(&two, &truth).await;
+    truth::lists_are_the_truth(&two, &truth, truth::STATUS).await;
+    for host in [one, two, writer] {
+        assert_eq!(host.stop().await, Some(0));
+    }
+    truth::clean_dump_is_the_truth(&stage.dump().await, &truth);
 }

@@ -43,7 +43,7 @@ impl Parts {
     ) -> anyhow::Result<Option<Self>> {
         let clock = Clock::system();
         let plain_store = open_store(settings, &clock).await?;
-        if !plain_store.own(stop).await? {
+        if settings.roles.writes() && !plain_store.own(stop).await? {
             plain_store.close().await;
             return Ok(None);
         }

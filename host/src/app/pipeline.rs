@@ -67,6 +67,18 @@ impl Pipeline {
         }
     }
 
+    /// Of a host that writes nothing: no task.
+    pub(super) fn idle(parts: &Parts, queue: Arc<dyn Queue>) -> Self {
+        Self {
+            queue,
+            watch: Watch::default(),
+            archiver: tokio::spawn(std::future::ready(())),
+            consumers: Vec::new(),
+            drain_consumers: CancellationToken::new(),
+            abandon: parts.abandon.clone(),
+        }
+    }
+
     /// Archives what is queued, lets every consumer reach the head, and ends. `stop_now`: a second signal.
     ///
     /// # Errors

@@ -36,7 +36,12 @@ pub async fn serve(
     };
     let outside = Outside::new(&settings, &parts)?;
     let queue = Arc::new(RenewedQueue::new());
-    let pipeline = Pipeline::start(&mut parts, Arc::clone(&queue) as Arc<dyn Queue>);
+    let reads = Arc::clone(&queue) as Arc<dyn Queue>;
+    let pipeline = if settings.roles.writes() {
+        Pipeline::start(&mut parts, reads)
+    } else {
+        Pipeline::idle(&parts, reads)
+    };
     let parts = Arc::new(parts);
 
     let stop_source = CancellationToken::new();
@@ -92,6 +97,7 @@ fn serve_parts(
     upstream: Option<Upstream>,
 ) -> anyhow::Result<ServeParts> {
     Ok(ServeParts {
+        xrpc: settings.roles.serve,
         store: Arc::clone(&parts.plain_store),
         catalog: Arc::new(catalog(parts)?),
         methods: Arc::new(PluginMethods {

@@ -24,6 +24,9 @@ pub(super) struct Serve {
     /// Which Jetstream is followed, such as wss://jetstream.example; several as with --relay
     #[arg(long, value_name = "URL")]
     jetstream: Option<String>,
+    /// What this host does; several hosts on one Postgres share the work
+    #[arg(long, value_name = "ingest,index,serve")]
+    roles: Option<String>,
     /// Follow nobody: answer from what the store holds
     #[arg(long)]
     no_ingest: bool,
@@ -33,6 +36,7 @@ impl Serve {
     pub(super) fn flags(&self) -> Flags {
         Flags {
             listen: self.listen.clone(),
+            roles: self.roles.clone(),
             source: self.source.clone(),
             relay: self.relay.clone(),
             jetstream: self.jetstream.clone(),
@@ -43,7 +47,7 @@ impl Serve {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let shutdown = signals::shutdown()?;
         let options = ServeOptions {
-            ingest: !self.no_ingest,
+            ingest: settings.roles.ingest && !self.no_ingest,
             on_listening: Box::new(|address| {
                 // Whoever started us may not read this; serving goes on.
                 writeln!(std::io::stdout(), "listening on http://{address}").ok();

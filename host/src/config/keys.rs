@@ -60,6 +60,7 @@ impl Key {
 
 pub(super) static STORE: Key = Key::text("store", "sqlite://aviary.db");
 pub(super) static QUEUE: Key = Key::text("queue", "memory");
+pub(super) static ROLES: Key = Key::text("roles", "ingest,index,serve");
 pub(super) static PARTITIONS: Key = Key::number("partitions", 1);
 pub(super) static ARCHIVE: Key = Key::text("archive", "plugins");
 pub(super) static PLUGINS_DIR: Key = Key::text("plugins_dir", "plugins");
@@ -87,9 +88,10 @@ pub(super) static AUDIT_GRACE_MS: Key =
 pub(super) static DRAIN_MS: Key = Key::number("limits.drain_ms", limits::DRAIN_MS_MAX);
 
 /// All of them, sections together.
-pub(super) static ALL: [&Key; 24] = [
+pub(super) static ALL: [&Key; 25] = [
     &STORE,
     &QUEUE,
+    &ROLES,
     &PARTITIONS,
     &ARCHIVE,
     &PLUGINS_DIR,

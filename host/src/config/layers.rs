@@ -97,6 +97,8 @@ impl Layers {
 pub struct Flags {
     /// `--store`
     pub store: Option<String>,
+    /// `--roles`
+    pub roles: Option<String>,
     /// `--archive`
     pub archive: Option<String>,
     /// `--plugins`
@@ -115,6 +117,7 @@ impl Flags {
     pub(super) fn values(self) -> Vec<(&'static Key, Given)> {
         [
             (&keys::STORE, "--store", self.store),
+            (&keys::ROLES, "--roles", self.roles),
             (&keys::ARCHIVE, "--archive", self.archive),
             (&keys::PLUGINS_DIR, "--plugins", self.plugins_dir),
             (&keys::LISTEN, "--listen", self.listen),

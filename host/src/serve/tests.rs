@@ -18,6 +18,7 @@ fn parts(rkeys: &[&str]) -> ServeParts {
         catalog.add(document.as_bytes()).unwrap();
     }
     ServeParts {
+        xrpc: true,
         store: Arc::new(Partial(FakeStore::with(rkeys))),
         catalog: Arc::new(catalog),
         methods: Arc::new(FakeMethods {

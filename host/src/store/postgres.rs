@@ -1,6 +1,6 @@
 //! The backend for many hosts: one Postgres database, in a schema of its own.
 //!
-//! Guarantees what [`Store`](super::Store) does. Whoever writes a partition holds its lease; reads go through a pool
+//! Guarantees what [`Store`] does. Whoever writes a partition holds its lease; reads go through a pool
 //! of their own, so that serving never waits for indexing nor the other way round.
 
 mod accounts;
@@ -74,7 +74,7 @@ pub struct PostgresOptions {
     pub clock: Clock,
 }
 
-/// A [`Store`](super::Store) in a schema of a Postgres database.
+/// A [`Store`] in a schema of a Postgres database.
 pub struct PostgresStore {
     partitions: u16,
     clock: Clock,

@@ -76,6 +76,40 @@ pub(super) async fn register(
     })
 }
 
+/// Finds the generation of a registration that another host made, and compiles this host's reads of it. Changes
+/// nothing.
+///
+/// # Errors
+/// [`StoreError::Refused`] when no host has registered this version, or a read is wrong.
+pub(super) async fn attach(
+    pool: &PgPool,
+    host: &str,
+    registration: &Registration,
+) -> Result<Registered, StoreError> {
+    let mut tx = pool.begin().await?;
+    let name = &registration.manifest.name;
+    let id = find(&mut tx, name, &registration.digest).await?;
+    let id = id.ok_or_else(|| {
+        StoreError::Refused(format!(
+            "no host that indexes has registered this version of {name}: put the same file there first"
+        ))
+    })?;
+    let names = names(&mut tx, host, id).await?;
+    let tables = GenerationTables::new(names, id, Arc::clone(&registration.manifest))?;
+    let reads = compile_reads(&mut tx, &tables).await?;
+    let generation = Generation {
+        id,
+        positions: positions(&mut tx, id).await?,
+        is_new: false,
+    };
+    tx.rollback().await?;
+    Ok(Registered {
+        generation,
+        tables,
+        reads,
+    })
+}
+
 /// The tables of a registered generation.
 pub(super) async fn load(
     c: &mut PgConnection,

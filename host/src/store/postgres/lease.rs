@@ -43,6 +43,11 @@ impl Fence {
         }
     }
 
+    /// Whether this host holds the store, as far as it knows.
+    pub(super) fn is_held(&self) -> bool {
+        self.epoch().is_some()
+    }
+
     fn epoch(&self) -> Option<i64> {
         *self.epoch.read().unwrap_or_else(PoisonError::into_inner)
     }

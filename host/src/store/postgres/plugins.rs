@@ -40,15 +40,14 @@ impl PostgresStore {
         &self,
         registration: &Registration,
     ) -> Result<Generation, StoreError> {
-        let now_us = self.clock.now_us();
-        let made = generation::register(
-            &self.writers,
-            &self.schema,
-            self.partitions,
-            registration,
-            now_us,
-        )
-        .await?;
+        // A host that only serves makes nothing and takes nobody's place: it reads what the writing one registered.
+        let made = if self.fence.is_held() {
+            let now_us = self.clock.now_us();
+            let (pool, schema) = (&self.writers, &self.schema);
+            generation::register(pool, schema, self.partitions, registration, now_us).await?
+        } else {
+            generation::attach(&self.writers, &self.schema, registration).await?
+        };
         let id = made.generation.id;
         self.plugins.learn(made.tables);
         let mut reads = self

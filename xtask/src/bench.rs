@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the parts, then what stands for the whole host: commits verified beside the reference
-//! libraries, frames replayed into SQLite, a large repository fetched.
+//! libraries, frames replayed into SQLite and Postgres, a large repository fetched.
 
 mod peer;
 
@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use crate::plugins;
+use crate::services::Services;
 use crate::steps::{Steps, cargo_with};
 use crate::workspace::Workspace;
 
@@ -40,7 +41,7 @@ enum Only {
     Parts,
     /// Commits verified, beside the reference libraries
     Verification,
-    /// Frames into SQLite
+    /// Frames into a store
     WholePath,
     /// A large repository fetched
     Resync,
@@ -81,7 +82,9 @@ impl Bench {
         if let Some(only) = self.only.and_then(|only| only.to_possible_value()) {
             figures.args(["--only", only.get_name()]);
         }
-        steps.run("figures", &mut figures)
+        // Held to the end: a private server goes with it.
+        let services = Services::up(false)?;
+        steps.run("figures", services.hand_to(&mut figures))
     }
 
     fn asks_for(&self, part: Only) -> bool {

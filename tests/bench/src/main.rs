@@ -1,4 +1,4 @@
-//! The figures of the whole host: commits verified, frames replayed into SQLite, a large repository fetched.
+//! The figures of the whole host: commits verified, frames replayed into a store, a large repository fetched.
 //!
 //! Every figure is the median of several runs and stands beside what it is to be held against, measured in the same
 //! run. The machine may be shared and noisy: compare CPU time and ratios; rates say what this machine did at that moment.
@@ -64,11 +64,11 @@ fn main() -> anyhow::Result<()> {
     if args.asks_for(Only::Verification) {
         verification::table(&inputs, args.peer.as_deref(), args.runs)?;
     }
+    let runtime = tokio::runtime::Runtime::new().context("starting a runtime")?;
     if args.asks_for(Only::WholePath) {
-        whole_path::table(&args, &inputs)?;
+        whole_path::table(&args, &runtime, &inputs)?;
     }
     if args.asks_for(Only::Resync) {
-        let runtime = tokio::runtime::Runtime::new().context("starting a runtime")?;
         runtime.block_on(resync::table(&args))?;
     }
     println!("{}", measure::machine());

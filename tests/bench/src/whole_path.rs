@@ -1,10 +1,12 @@
-//! The whole path as its operator would see it: `aviary replay` on frames, into a fresh SQLite store.
+//! The whole path as its operator would see it: `aviary replay` on frames, into a fresh store of either backend.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use aviary_tests::{Backend, Place};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use crate::Args;
 use crate::measure::median;
@@ -22,15 +24,47 @@ struct Run {
     store_mib: f64,
 }
 
-/// Prints the table: hashed only beside fully verified, wanted collections beside all.
-pub(crate) fn table(args: &Args, inputs: &[Recorded]) -> anyhow::Result<()> {
+/// How a replay is told to go.
+struct Kind {
+    backend: Backend,
+    store: &'static str,
+    proven: &'static str,
+    archive: &'static str,
+}
+
+const fn kind(
+    backend: Backend,
+    store: &'static str,
+    proven: &'static str,
+    archive: &'static str,
+) -> Kind {
+    Kind {
+        backend,
+        store,
+        proven,
+        archive,
+    }
+}
+
+const KINDS: [Kind; 6] = [
+    kind(Backend::Sqlite, "SQLite", "hashes", "plugins"),
+    kind(Backend::Sqlite, "SQLite", "hashes", "all"),
+    kind(Backend::Sqlite, "SQLite", "fully", "plugins"),
+    kind(Backend::Sqlite, "SQLite", "fully", "all"),
+    kind(Backend::Postgres, "Postgres", "fully", "plugins"),
+    kind(Backend::Postgres, "Postgres", "fully", "all"),
+];
+
+/// Prints the table: hashed only beside fully verified, wanted collections beside all, SQLite beside Postgres.
+pub(crate) fn table(args: &Args, runtime: &Runtime, inputs: &[Recorded]) -> anyhow::Result<()> {
     println!(
-        "\nWhole path into SQLite, three plugins (medians of {} runs)",
+        "\nWhole path into a store, the bundled plugins (medians of {} runs)",
         args.runs.max(1)
     );
     println!(
-        "{:<20} {:<8} {:<8} {:>8} {:>9} {:>9} {:>12} {:>9} {:>7} {:>9} {:>10}",
+        "{:<20} {:<8} {:<8} {:<8} {:>8} {:>9} {:>9} {:>12} {:>9} {:>7} {:>9} {:>10}",
         "frames",
+        "store",
         "proven",
         "archive",
         "events",
@@ -43,51 +77,58 @@ pub(crate) fn table(args: &Args, inputs: &[Recorded]) -> anyhow::Result<()> {
         "store MiB"
     );
     for input in inputs {
-        for (proven, identities) in [("hashes", None), ("fully", Some(&*input.identities))] {
-            for archive in ["plugins", "all"] {
-                let runs = (0..args.runs.max(1))
-                    .map(|_| replay(args, &input.frames, identities, archive))
-                    .collect::<anyhow::Result<Vec<Run>>>()?;
-                let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
-                println!(
-                    "{:<20} {proven:<8} {archive:<8} {:>8} {:>9} {:>9.0} {:>12.4} {:>8.2}% {:>6.1}% {:>9.0} {:>10.1}",
-                    input.name,
-                    of(|r| r.events),
-                    of(|r| r.verified),
-                    of(|r| r.events_per_s),
-                    of(|r| r.cpu_s_per_1000),
-                    of(|r| 100.0 * r.key_hits),
-                    of(|r| 100.0 * r.guest_share),
-                    of(|r| r.resident_peak_mib),
-                    of(|r| r.store_mib),
-                );
-            }
+        for kind in &KINDS {
+            let identities = (kind.proven == "fully").then_some(&*input.identities);
+            let runs = (0..args.runs.max(1))
+                .map(|_| replay(args, runtime, &input.frames, identities, kind))
+                .collect::<anyhow::Result<Vec<Run>>>()?;
+            line(input.name, kind, &runs);
         }
     }
     println!(
         "A replay has no network: commits of an account that came back are proven, then wait for a snapshot that cannot\n\
-         be fetched, and are not counted as verified. Its keys are all at hand from the start."
+         be fetched, and are not counted as verified. Its keys are all at hand from the start. CPU time and memory are of\n\
+         aviary alone: the Postgres server beside it uses its own."
     );
     Ok(())
 }
 
+fn line(name: &str, kind: &Kind, runs: &[Run]) {
+    let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+    println!(
+        "{name:<20} {:<8} {:<8} {:<8} {:>8} {:>9} {:>9.0} {:>12.4} {:>8.2}% {:>6.1}% {:>9.0} {:>10.1}",
+        kind.store,
+        kind.proven,
+        kind.archive,
+        of(|r| r.events),
+        of(|r| r.verified),
+        of(|r| r.events_per_s),
+        of(|r| r.cpu_s_per_1000),
+        of(|r| 100.0 * r.key_hits),
+        of(|r| 100.0 * r.guest_share),
+        of(|r| r.resident_peak_mib),
+        of(|r| r.store_mib),
+    );
+}
+
 fn replay(
     args: &Args,
+    runtime: &Runtime,
     frames: &Path,
     identities: Option<&Path>,
-    archive: &str,
+    kind: &Kind,
 ) -> anyhow::Result<Run> {
     let dir = tempfile::tempdir()?;
-    let store = dir.path().join("store.db");
+    let place = runtime.block_on(Place::new(kind.backend));
     let mut command = Command::new(&args.aviary);
     command
         .arg("replay")
         .arg(frames)
         .arg("--store")
-        .arg(format!("sqlite://{}", store.display()))
+        .arg(place.url())
         .arg("--plugins")
         .arg(&args.plugins)
-        .args(["--archive", archive, "--json"])
+        .args(["--archive", kind.archive, "--json"])
         .env("AVIARY_LOG_LEVEL", "error");
     if let Some(identities) = identities {
         command.arg("--identities").arg(identities);
@@ -118,19 +159,28 @@ fn replay(
         key_hits: 1.0 - figure("held")? / verified.max(1.0),
         guest_share: figure("guest_s")? / cpu_s.max(f64::MIN_POSITIVE),
         resident_peak_mib: figure("resident_peak_bytes")? / MIB,
-        store_mib: store_bytes(dir.path())? / MIB,
+        store_mib: store_bytes(runtime, &place)? / MIB,
     })
 }
 
 /// The database with its log, as it lies on the disk.
-fn store_bytes(dir: &Path) -> anyhow::Result<f64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("store.db") {
-            bytes += entry.metadata()?.len();
+fn store_bytes(runtime: &Runtime, place: &Place) -> anyhow::Result<f64> {
+    let bytes = match place {
+        Place::Sqlite(dir) => {
+            let mut bytes = 0;
+            for entry in std::fs::read_dir(dir.path())? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("store.db") {
+                    bytes += entry.metadata()?.len();
+                }
+            }
+            bytes
         }
-    }
+        Place::Postgres(_) => {
+            let sql = "select pg_database_size(current_database())";
+            runtime.block_on(place.number(sql)).unsigned_abs()
+        }
+    };
     #[expect(clippy::cast_precision_loss, reason = "a size to show")]
     Ok(bytes as f64)
 }

@@ -17,6 +17,7 @@ mod pulse;
 mod queues;
 mod replay;
 mod serve;
+mod status;
 mod streams;
 mod usage;
 mod watch;
@@ -36,6 +37,7 @@ pub use check::check_plugin;
 pub use moving::{MoveOptions, move_store};
 pub use replay::replay;
 pub use serve::serve;
+pub use status::status;
 
 /// How a host is told to stop.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,7 @@ mod progress;
 mod replay;
 mod serve;
 mod signals;
+mod status;
 mod table;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Replay(replay::Replay),
     /// Fetch whole repositories: what was written before this host followed the relay
     Backfill(backfill::Backfill),
+    /// Who works on a store, and how far everything is
+    Status(status::Status),
     /// Move everything from a SQLite store into a Postgres store
     MigrateStore(migrate_store::MigrateStore),
     /// Look at plugins without running them
@@ -117,6 +120,7 @@ impl Cli {
             Command::Serve(command) => command.flags(),
             Command::Replay(command) => command.flags(),
             Command::Backfill(command) => command.flags(),
+            Command::Status(command) => command.flags(),
             Command::MigrateStore(command) => command.flags(),
             Command::Plugin(command) => command.flags(),
             Command::Config(command) => command.flags(),
@@ -131,6 +135,7 @@ impl Cli {
                 Command::Serve(command) => command.run(loaded.settings).await,
                 Command::Replay(command) => command.run(loaded.settings).await,
                 Command::Backfill(command) => command.run(loaded.settings).await,
+                Command::Status(command) => command.run(loaded.settings).await,
                 Command::MigrateStore(command) => command.run(loaded.settings).await,
                 Command::Plugin(command) => command.run(loaded.settings).await,
                 Command::Config(_) => config::run(&loaded),

@@ -449,6 +449,10 @@ pub const LEASE_MS: u64 = 4_000;
 pub const LEASE_RENEW_MS: u64 = 1_000;
 /// How often a host that stands by looks whether it can take over (ms) (ours).
 pub const LEASE_POLL_MS: u64 = 500;
+/// How often a host says that it is there (ms) (ours).
+pub const HOST_SEEN_MS: u64 = 2_000;
+/// How long a host that says nothing is still told of (ms) (ours: five notes may fail).
+pub const HOST_FORGOTTEN_MS: u64 = 10_000;
 /// Connections of one host that write to Postgres (ours: the host consumer, its small reads, and a plugin each).
 pub const POSTGRES_WRITERS: u32 = 12;
 /// Connections of one host that read Postgres for serving (ours).

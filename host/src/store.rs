@@ -16,6 +16,7 @@ pub mod feed;
 pub mod gate;
 mod indexing;
 pub mod moving;
+pub mod overview;
 pub mod partial;
 pub mod patient;
 pub mod postgres;
@@ -58,6 +59,12 @@ pub trait Store: Send + Sync + 'static {
     /// one process is its own from the start.
     async fn own(&self, _stop: &CancellationToken) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    /// Says that this host is there, for [`overview`]: what it does and where it answers. A store of one process has
+    /// nobody to tell.
+    async fn announce(&self, _roles: &str, _address: &str) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Where each partition stands.

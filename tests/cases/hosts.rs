@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use aviary_tests::host::command;
 use aviary_tests::stage::calm;
 use aviary_tests::{Backend, HostProcess, Stage, http, truth};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 /// A second host of a stage: it listens when it has taken over.
@@ -16,6 +18,34 @@ fn standby(stage: &Stage) -> JoinHandle<HostProcess> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         HostProcess::follow(&urls, &args, &dir).await
     })
+}
+
+/// What `aviary status` says.
+async fn status(stage: &Stage) -> Value {
+    let mut args = vec!["status", "--json"];
+    args.extend(stage.args());
+    let said = command(&args, stage.path()).output().await.unwrap();
+    assert!(said.status.success(), "{said:?}");
+    serde_json::from_slice(&said.stdout).unwrap()
+}
+
+/// Who looks on from outside sees where everything stands, on both backends, while a host runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_is_what_the_host_says_of_itself() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let (stage, host) = Stage::following_on(backend, calm(315, 20)).await;
+        let status = status(&stage).await;
+        let health = host.health().await;
+        assert_eq!(status["cursors"][0]["seq"], health["cursor"], "{status}");
+        let plugins = status["plugins"].as_array().unwrap();
+        assert_eq!(plugins.len(), 3, "{status}");
+        assert!(plugins.iter().all(|p| p["lag"] == 0), "{status}");
+        let pos = "select pos from partition where part = 0";
+        let pos = stage.place.number(pos).await;
+        assert_eq!(status["partitions"][0]["pos"], pos);
+        assert!(pos > 20);
+        assert_eq!(host.stop().await, Some(0));
+    }
 }
 
 async fn leader_epoch(stage: &Stage) -> i64 {
@@ -112,6 +142,13 @@ async fn hosts_that_only_serve_answer_what_another_one_writes() {
     let truth = stage.network.truth().unwrap();
     truth::counts_are_the_truth(&two, &truth).await;
     truth::lists_are_the_truth(&two, &truth, truth::STATUS).await;
+    let status = status(&stage).await;
+    let hosts = status["hosts"].as_array().unwrap();
+    let roles = |role: &str| hosts.iter().filter(|h| h["roles"] == role).count();
+    assert_eq!((roles("serve"), roles("ingest,index")), (2, 1), "{status}");
+    let writes: Vec<_> = hosts.iter().filter(|h| h["writes"] == true).collect();
+    assert_eq!(writes.len(), 1, "{status}");
+    assert_eq!(writes[0]["roles"], "ingest,index");
     for host in [one, two, writer] {
         assert_eq!(host.stop().await, Some(0));
     }

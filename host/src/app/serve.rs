@@ -1,7 +1,7 @@
 //! `aviary serve`: ingest, index and answer until told to stop.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -16,8 +16,10 @@ use super::pipeline::Pipeline;
 use super::{ServeOptions, Shutdown};
 use crate::atproto::lexicon::Catalog;
 use crate::config::{Settings, SourceKind};
+use crate::limits;
 use crate::queue::{Queue, RenewedQueue};
 use crate::serve::{self, Bounds, ServeParts};
+use crate::store::Store;
 
 /// Runs a host until it is told to stop.
 ///
@@ -52,8 +54,12 @@ pub async fn serve(
     let stop_serving = CancellationToken::new();
     let serving = {
         let upstream = following.as_ref().map(|f| f.upstream.clone());
+        let address = listener.local_addr()?;
+        let (store, roles) = (Arc::clone(&parts.plain_store), settings.roles);
+        let announcing = announce(store, roles.to_string(), address.to_string());
+        tokio::spawn(stop_serving.clone().run_until_cancelled_owned(announcing));
         let parts = serve_parts(&settings, &parts, &pipeline, &outside, upstream)?;
-        (options.on_listening)(listener.local_addr()?);
+        (options.on_listening)(address);
         tokio::spawn(serve::run(
             listener,
             parts,
@@ -87,6 +93,17 @@ pub async fn serve(
     }
     parts.store.close().await;
     drained
+}
+
+/// Says again and again that this host is there. What cannot be said now is said the next time.
+async fn announce(store: Arc<dyn Store>, roles: String, address: String) {
+    let mut every = tokio::time::interval(Duration::from_millis(limits::HOST_SEEN_MS));
+    loop {
+        every.tick().await;
+        if let Err(error) = store.announce(&roles, &address).await {
+            tracing::debug!(%error, "app.announce: this host could not say that it is there");
+        }
+    }
 }
 
 fn serve_parts(

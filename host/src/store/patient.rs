@@ -89,6 +89,7 @@ delegate! {
     }
     once {
         fn own(stop: &CancellationToken) -> bool;
+        fn announce(roles: &str, address: &str) -> ();
         fn archive(unit: ArchiveUnit) -> Archived;
         fn redo_step() -> RedoStep;
         fn erase_step() -> RedoStep;

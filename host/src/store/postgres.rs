@@ -15,6 +15,7 @@ mod generation;
 mod intern;
 mod lease;
 mod migrate;
+mod overview;
 mod plan;
 mod plugins;
 mod read;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::intern::Interner;
 use self::lease::Fence;
+pub use self::overview::overview;
 use self::plugins::Plugins;
 use self::read::PostgresReadSession;
 #[cfg(test)]
@@ -54,6 +56,7 @@ use super::archiving::standing::Standing;
 use super::error::StoreError;
 use super::feed::{FeedBatch, FeedLimit, Pos, Wants};
 use super::moving::{self, MoveProgress, Moved};
+use super::overview::HostNote;
 use super::read::ReadSession;
 use super::rows::{Applied, DeadLetter, Generation, GenerationId, IndexUnit, Registration};
 use crate::atproto::{AtUri, Did, Nsid, RecordKey};
@@ -187,6 +190,17 @@ impl Store for PostgresStore {
 
     async fn own(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
         self.fence.own(&self.writers, stop).await
+    }
+
+    async fn announce(&self, roles: &str, address: &str) -> Result<(), StoreError> {
+        let note = HostNote {
+            name: self.fence.host().to_owned(),
+            roles: roles.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: address.to_owned(),
+            ..HostNote::default()
+        };
+        overview::announce(&self.writers, &note).await
     }
 
     async fn open_epoch(&self) -> Result<i64, StoreError> {

@@ -16,6 +16,7 @@ mod intern;
 mod judge;
 mod memory;
 mod migrate;
+mod overview;
 mod owner;
 mod partitions;
 mod plan;
@@ -42,6 +43,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Sqlite, SqlitePool};
 
 pub(in crate::store) use self::judge::judge;
+pub use self::overview::overview;
 #[cfg(test)]
 pub(in crate::store) use self::read::fixture;
 use self::read::{Reads, SqliteReadSession};

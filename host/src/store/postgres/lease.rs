@@ -43,6 +43,11 @@ impl Fence {
         }
     }
 
+    /// This host's name in the tables.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether this host holds the store, as far as it knows.
     pub(super) fn is_held(&self) -> bool {
         self.epoch().is_some()

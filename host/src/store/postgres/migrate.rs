@@ -8,9 +8,10 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use crate::store::error::StoreError;
 
 /// All migrations in order; a schema's number is its place in this list, from 1.
-const MIGRATIONS: &[&str] = &[include_str!(
-    "../../../../migrations/postgres/0001_host.sql"
-)];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../migrations/postgres/0001_host.sql"),
+    include_str!("../../../../migrations/postgres/0002_hosts.sql"),
+];
 
 /// Applies what is missing, and makes or checks the partitions.
 pub(super) async fn run(

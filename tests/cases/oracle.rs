@@ -138,10 +138,11 @@ impl Storm {
             return;
         }
         let before = host.counter("queue_lost").await;
-        if self.stage.wipe_queue().await {
-            let noticed = || async { host.counter("queue_lost").await > before };
-            until("the loss", Duration::from_secs(60), noticed).await;
-        }
+        // A queue that is not open yet has nothing to lose: it is deleted again until something was lost.
+        let noticed = || async {
+            !self.stage.wipe_queue().await || host.counter("queue_lost").await > before
+        };
+        until("the loss", Duration::from_secs(60), noticed).await;
     }
 
     fn strike_stream(&mut self, did: &str) {

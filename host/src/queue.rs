@@ -40,6 +40,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Entries waiting, for people's eyes.
     fn len(&self) -> usize;
 
+    /// Whether everything that was appended is committed, or was given up.
+    fn is_committed(&self) -> bool;
+
     /// Whether nothing waits.
     fn is_empty(&self) -> bool {
         self.len() == 0

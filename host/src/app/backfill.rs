@@ -172,6 +172,8 @@ async fn watch(
     }
     let (mut moved, mut moved_at) = (0, Instant::now());
     loop {
+        // Looked at first: what is committed by then is in the counts. A batch in the archiver's hands is in neither.
+        let is_archived = pipeline.queue.is_committed();
         let counts = parts.store.repo_counts().await?;
         progress.left = counts.desynchronized + counts.resyncing;
         progress.records = parts.counters.get(Counter::ResyncRecords);
@@ -180,10 +182,8 @@ async fn watch(
         if done != moved {
             (moved, moved_at) = (done, Instant::now());
         }
-        let idle = pipeline.queue.is_empty()
-            && counts.resyncing == 0
-            && moved_at.elapsed() > options.patience;
-        if progress.left == 0 && pipeline.queue.is_empty() || idle {
+        let idle = is_archived && counts.resyncing == 0 && moved_at.elapsed() > options.patience;
+        if progress.left == 0 && is_archived || idle {
             return Ok(());
         }
         tokio::select! {

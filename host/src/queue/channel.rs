@@ -52,7 +52,7 @@ impl ChannelQueue {
         Self {
             sender: std::sync::Mutex::new(Some(sender)),
             receiver: Mutex::new(receiver),
-            space_kib: Arc::new(Semaphore::new(bytes_max / 1_024 + 1)),
+            space_kib: Arc::new(Semaphore::new(space_kib(bytes_max))),
             bytes_max,
         }
     }
@@ -69,6 +69,10 @@ impl ChannelQueue {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone()
     }
+}
+
+fn space_kib(bytes_max: usize) -> usize {
+    bytes_max / 1_024 + 1
 }
 
 impl Default for ChannelQueue {
@@ -129,6 +133,11 @@ impl Queue for ChannelQueue {
             .take();
     }
 
+    fn is_committed(&self) -> bool {
+        // What was read keeps its room until its batch goes.
+        self.space_kib.available_permits() == space_kib(self.bytes_max)
+    }
+
     fn len(&self) -> usize {
         self.sender().map_or(0, |s| s.max_capacity() - s.capacity())
     }
@@ -177,6 +186,7 @@ mod tests {
         queue.append(0, mark(1)).await.unwrap();
         queue.append(0, mark(2)).await.unwrap();
         let batch = queue.read(64).await.unwrap().unwrap();
+        assert!(queue.is_empty() && !queue.is_committed(), "it is in hand");
         let waiting = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move { queue.append(0, mark(3)).await }
@@ -185,6 +195,9 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(batch);
         waiting.await.unwrap().unwrap();
-        assert_eq!(seqs(&queue.read(1).await.unwrap().unwrap()), [3]);
+        let last = queue.read(1).await.unwrap().unwrap();
+        assert_eq!(seqs(&last), [3]);
+        last.committed();
+        assert!(queue.is_committed());
     }
 }

@@ -247,6 +247,10 @@ impl Queue for RedisQueue {
             .take();
     }
 
+    fn is_committed(&self) -> bool {
+        self.len() == 0
+    }
+
     fn len(&self) -> usize {
         usize::try_from(self.state.waiting()).unwrap_or(usize::MAX)
     }

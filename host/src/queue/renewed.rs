@@ -117,6 +117,12 @@ impl Queue for RenewedQueue {
         });
     }
 
+    fn is_committed(&self) -> bool {
+        let current = self.current.borrow();
+        let queue = current.queue.as_ref();
+        queue.is_none_or(|queue| queue.is_committed())
+    }
+
     fn len(&self) -> usize {
         let current = self.current.borrow();
         current.queue.as_ref().map_or(0, |queue| queue.len())
@@ -147,6 +153,9 @@ mod tests {
         }
         async fn lost(&self) {}
         fn close(&self) {}
+        fn is_committed(&self) -> bool {
+            false
+        }
         fn len(&self) -> usize {
             7
         }

@@ -11,6 +11,7 @@ use aviary_tests::backend::{Backend, Place};
 use aviary_tests::services::PrivateDatabase;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
+use tokio_util::sync::CancellationToken;
 
 use super::plugin::{effect, manifests, registration};
 use super::tables::Bed;
@@ -57,6 +58,7 @@ async fn a_user_that_may_make_no_roles_is_told_what_to_grant() {
     let database = PrivateDatabase::new().await;
     let url = as_somebody(&database, "nocreaterole").await;
     let store = open(url.clone()).await;
+    assert!(store.own(&CancellationToken::new()).await.unwrap());
     let [posts, ..] = manifests();
     let refused = store.register(registration(posts.clone(), "d1")).await;
     let Err(StoreError::Refused(message)) = refused else {

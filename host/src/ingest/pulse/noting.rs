@@ -44,6 +44,10 @@ impl Queue for Noting {
         self.queue.close();
     }
 
+    fn is_committed(&self) -> bool {
+        self.queue.is_committed()
+    }
+
     fn len(&self) -> usize {
         self.queue.len()
     }

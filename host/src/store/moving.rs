@@ -11,16 +11,13 @@ mod rows;
 mod tables;
 
 use std::path::Path;
-use std::time::Duration;
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::{PgPool, SqliteConnection};
 
 pub use self::rows::Checksum;
 use self::tables::{TABLES, Table};
 use super::error::StoreError;
-use crate::limits;
+use super::sqlite::open_looking;
 
 /// How far a move is, told after each page.
 #[derive(Clone, Copy, Debug)]
@@ -63,13 +60,7 @@ pub(super) async fn run(
     to: &PgPool,
     progress: &(dyn Fn(MoveProgress) + Send + Sync),
 ) -> Result<Vec<Moved>, StoreError> {
-    let mut from = SqliteConnectOptions::new()
-        .filename(file)
-        .read_only(true)
-        .busy_timeout(Duration::from_millis(limits::SQLITE_BUSY_MS_MAX))
-        .disable_statement_logging()
-        .connect()
-        .await?;
+    let mut from = open_looking(file).await?;
     copy::claim(&mut from, to).await?;
     for table in TABLES {
         copy::table(&mut from, to, table, progress).await?;

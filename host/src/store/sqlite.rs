@@ -42,6 +42,7 @@ use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Sqlite, SqlitePool};
 
+pub(in crate::store) use self::connection::open_looking;
 pub(in crate::store) use self::judge::judge;
 pub use self::overview::overview;
 #[cfg(test)]

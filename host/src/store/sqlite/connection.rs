@@ -66,6 +66,17 @@ pub(super) async fn open_in_memory() -> Result<SqliteConnection, sqlx::Error> {
         .await
 }
 
+/// Opens one connection that only looks, also at a file that a host owns; the file must exist.
+pub(in crate::store) async fn open_looking(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_millis(limits::SQLITE_BUSY_MS_MAX))
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
 /// Opens the read-only connections; the file must exist.
 pub(super) async fn open_readers(path: &Path, readers: u32) -> Result<SqlitePool, sqlx::Error> {
     let options = options(path)

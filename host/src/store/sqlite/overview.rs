@@ -1,12 +1,10 @@
 //! The overview of a file, also while a host owns it.
 
 use std::path::Path;
-use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::Connection as _;
 
-use crate::limits;
+use super::connection;
 use crate::store::error::StoreError;
 use crate::store::overview::Overview;
 
@@ -15,13 +13,7 @@ use crate::store::overview::Overview;
 /// # Errors
 /// When there is no such file, or it is not a store of this version.
 pub async fn overview(path: &Path) -> Result<Overview, StoreError> {
-    let mut c = SqliteConnectOptions::new()
-        .filename(path)
-        .read_only(true)
-        .busy_timeout(Duration::from_millis(limits::SQLITE_BUSY_MS_MAX))
-        .disable_statement_logging()
-        .connect()
-        .await?;
+    let mut c = connection::open_looking(path).await?;
     let mut snapshot = c.begin().await?;
     let partitions = sqlx::query_as("select part, pos from partition order by part")
         .fetch_all(&mut *snapshot)
